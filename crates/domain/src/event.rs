@@ -1,0 +1,43 @@
+//! The closed list of events that a log line may carry in its `event` field.
+//!
+//! A line written while serving a tenant carries `tenant_id`, `request_id` and `trace_id` beside it; any other line
+//! carries `tenant_id: null` and must be one of these. A test reads every line that the whole suite emitted.
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        $($(#[$doc])* pub const $name: &str = $text;)*
+        /// Every event there is.
+        pub const ALL: &[&str] = &[$($text),*];
+    };
+}
+
+events! {
+    /// A tenant's call ended; one line per call.
+    CALL = "call";
+    /// A request was refused before a tenant was known.
+    STRANGER = "stranger_refused";
+    /// A connection could not be served (TLS, HTTP syntax, timeout).
+    CONNECTION = "connection_failed";
+    /// The process listens and is ready.
+    READY = "ready";
+    /// The process was asked to stop and drains.
+    DRAINING = "draining";
+    /// The process has stopped.
+    STOPPED = "stopped";
+    /// A new configuration is enforced on this node.
+    ENFORCED = "revision_enforced";
+    /// A new configuration could not be taken; the old one stands.
+    NOT_ENFORCED = "revision_rejected";
+    /// An operator did something on the admin listener.
+    ADMIN = "admin";
+    /// A request on the admin listener was refused.
+    ADMIN_REFUSED = "admin_refused";
+    /// What an upstream says of itself was read again, or could not be.
+    PROBED = "upstream_probed";
+    /// The journal was recovered: calls without an end were closed.
+    RECOVERED = "journal_recovered";
+    /// A line was written by a library.
+    LIBRARY = "library";
+    /// Something was dropped; the line carries the count.
+    DROPPED = "dropped";
+}

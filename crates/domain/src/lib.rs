@@ -1,0 +1,21 @@
+//! The nouns of Partywall: ids, names, limits, placement, outcomes, refusal codes and the claim names of the
+//! assertion.
+//!
+//! Plain values only. Nothing here does IO, reads a clock, is async or derives `Serialize`: what crosses a wire is
+//! a wire type of the crate that owns that wire.
+
+pub mod assertion;
+pub mod event;
+mod id;
+mod limits;
+mod name;
+mod outcome;
+mod placement;
+mod refusal;
+
+pub use id::{InvalidTenantId, RequestId, Revision, TenantId, TraceId};
+pub use limits::{Limits, ServerLimits};
+pub use name::{InvalidName, IssuerName, PlanName, ServerName, TenantName};
+pub use outcome::Outcome;
+pub use placement::{Placement, Sharing};
+pub use refusal::RefusalCode;

@@ -1,0 +1,31 @@
+//! Where a tenant's calls to a server go, and why a server may serve several tenants.
+
+use std::sync::Arc;
+
+/// Where one tenant's calls to one server go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// To the server that tenants share, at the catalog's URL.
+    Shared,
+    /// To an instance that already runs for this tenant alone, at this URL.
+    Remote(Arc<str>),
+}
+
+/// Why a server may serve several tenants at once. A server without a reason is never shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// It verifies the gateway's assertion; proven when the document is applied.
+    Assertion,
+    /// It keeps nothing between calls: the operator's declaration, on record.
+    Stateless,
+}
+
+impl Sharing {
+    /// The word that documents use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Assertion => "assertion",
+            Self::Stateless => "stateless",
+        }
+    }
+}
