@@ -12,6 +12,7 @@ mod name;
 mod outcome;
 mod placement;
 mod refusal;
+mod said;
 
 pub use id::{InvalidTenantId, RequestId, Revision, TenantId, TraceId};
 pub use limits::{Limits, ServerLimits};
@@ -19,3 +20,4 @@ pub use name::{InvalidName, IssuerName, PlanName, ServerName, TenantName};
 pub use outcome::Outcome;
 pub use placement::{Placement, Sharing};
 pub use refusal::RefusalCode;
+pub use said::Said;

@@ -1,1 +1,15 @@
-//! The door.
+//! The door: documents compile to a [`Snapshot`]; a principal enters it and becomes a [`TenantContext`].
+//!
+//! With `identity` this is the trusted base: small, no IO, few dependencies. It does not read documents (`documents` does), does not count calls, and has no way to a context but the door.
+
+mod compile;
+mod context;
+mod grant;
+mod owned;
+mod snapshot;
+
+pub use compile::compile;
+pub use context::TenantContext;
+pub use grant::Grant;
+pub use owned::{Owned, Portable, SealKey, SealKeys};
+pub use snapshot::{NotEntered, Snapshot, TenantConfig};

@@ -1,0 +1,99 @@
+//! The server document: an MCP server offered to tenants.
+
+use std::sync::Arc;
+
+use http::Uri;
+use partywall_domain::{ServerLimits, ServerName, Sharing};
+
+use crate::table::Table;
+
+/// An MCP server of the catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Its name, and the last segment of its URL at the gateway.
+    pub name: ServerName,
+    /// Where tenants that share it reach it; none if it is only ever a tenant's own.
+    pub url: Option<Arc<str>>,
+    /// Why it may serve several tenants; none: it may not.
+    pub sharing: Option<Sharing>,
+    /// Whether it may be reached over plain HTTP beyond this host: the operator accepts by name that the hop is open.
+    pub plain_http: bool,
+    /// What one exchange may use.
+    pub limits: ServerLimits,
+}
+
+impl Server {
+    /// Reads `[server.NAME]`.
+    pub fn read(name: ServerName, mut table: Table<'_>) -> Self {
+        let plain_http = table.flag("plain_http").unwrap_or(false);
+        let url = table.text("url").and_then(|text| match upstream_url(text, plain_http) {
+            Ok(url) => Some(url),
+            Err(why) => {
+                table.mistake("url", why);
+                None
+            }
+        });
+        let sharing = sharing(&mut table);
+        auth(&mut table);
+        let limits = table.table("limits").map_or_else(ServerLimits::default, limits);
+        table.finish();
+        Self { name, url, sharing, plain_http, limits }
+    }
+}
+
+/// An upstream's URL, if the hop to it is one that an assertion may travel: TLS, this host, or accepted by name.
+pub(crate) fn upstream_url(text: &str, plain_http: bool) -> Result<Arc<str>, String> {
+    let uri: Uri = text.parse().map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+    let host = uri.host().unwrap_or_default();
+    let loopback =
+        matches!(host, "localhost" | "[::1]") || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@'))
+        || uri.query().is_some()
+        || text.contains('#')
+    {
+        return Err("a URL without user, query and fragment is expected".to_owned());
+    }
+    match uri.scheme_str() {
+        Some("http") if loopback || plain_http => Ok(text.into()),
+        Some("http") => Err(format!(
+            "`{host}` is not this host, and plain HTTP shows everyone on the way what tenants say; use `https`, or accept it \
+             with `plain_http = true` on the server"
+        )),
+        Some("https") => {
+            Err("`https` upstreams are not served by this version; put a local TLS proxy in front".to_owned())
+        }
+        _ => Err(format!("`{text}` is not an `http` URL")),
+    }
+}
+
+fn sharing(table: &mut Table<'_>) -> Option<Sharing> {
+    match table.text("sharing")? {
+        "assertion" => Some(Sharing::Assertion),
+        "stateless" => Some(Sharing::Stateless),
+        other => {
+            table.mistake("sharing", format!("`{other}` is not a reason to share; known: `assertion`, `stateless`"));
+            None
+        }
+    }
+}
+
+/// `auth = "none"` is all there is: beside the assertion the upstream needs nothing. The platform's own credential
+/// never stands in for a tenant's.
+fn auth(table: &mut Table<'_>) {
+    if let Some(other) = table.text("auth").filter(|word| *word != "none") {
+        table.mistake("auth", format!("`{other}` is not known here; known: `none`"));
+    }
+}
+
+fn limits(mut table: Table<'_>) -> ServerLimits {
+    let standard = ServerLimits::default();
+    let limits = ServerLimits {
+        request_bytes_max: table.number("request_bytes_max", 1024, 1 << 30).unwrap_or(standard.request_bytes_max),
+        filtered_bytes_max: table.number("filtered_bytes_max", 1024, 1 << 30).unwrap_or(standard.filtered_bytes_max),
+        connect_timeout_ms: table.number("connect_timeout_ms", 1, 60_000).unwrap_or(standard.connect_timeout_ms),
+        answer_timeout_ms: table.number("answer_timeout_ms", 1, 3_600_000).unwrap_or(standard.answer_timeout_ms),
+        discover_ttl_s: table.number("discover_ttl_s", 1, 86_400).unwrap_or(standard.discover_ttl_s),
+    };
+    table.finish();
+    limits
+}

@@ -1,0 +1,68 @@
+//! The tenant document: a plan plus overrides.
+
+use std::collections::BTreeMap;
+
+use partywall_domain::{IssuerName, PlanName, ServerName, TenantId, TenantName};
+use serde_json::Value;
+
+use crate::plan::{LimitsPatch, ServerPatch};
+use crate::table::{Mistakes, Table};
+
+/// A customer, as its document says.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// The id given at creation.
+    pub id: TenantId,
+    /// Its name.
+    pub name: TenantName,
+    /// Its plan.
+    pub plan: PlanName,
+    /// What in a token means this tenant. None: nobody enters.
+    pub identities: Vec<Identity>,
+    /// Whether its calls are refused.
+    pub suspended: bool,
+    /// Its overrides of the plan's limits.
+    pub limits: LimitsPatch,
+    /// Its overrides of the plan's servers, and servers of its own.
+    pub servers: BTreeMap<ServerName, ServerPatch>,
+}
+
+/// What in a token means a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identity {
+    /// The issuer that must have signed the token.
+    pub issuer: IssuerName,
+    /// The value of the issuer's tenant claim; none: every token of this issuer (a customer's own IdP).
+    pub value: Option<String>,
+}
+
+impl Tenant {
+    /// Reads `[tenant.NAME]`.
+    pub fn read(id: TenantId, name: TenantName, mut table: Table<'_>) -> Option<Self> {
+        table.required("plan", "standard");
+        let plan = table.parse("plan");
+        let mistakes = table.mistakes();
+        let identities = table.list("identities").unwrap_or_default();
+        let identities =
+            identities.into_iter().filter_map(|(path, item)| Identity::read(path, item, mistakes)).collect();
+        let suspended = table.flag("suspended").unwrap_or(false);
+        let limits = LimitsPatch::read(&mut table);
+        let servers = ServerPatch::read_all(&mut table);
+        table.finish();
+        Some(Self { id, name, plan: plan?, identities, suspended, limits, servers })
+    }
+}
+
+impl Identity {
+    fn read(path: String, item: &Value, mistakes: &Mistakes) -> Option<Self> {
+        let mut table = Table::new(path, item, mistakes)?;
+        table.required("issuer", "corporate");
+        let issuer = table.parse("issuer");
+        let value = table.text("value").map(str::to_owned);
+        if value.as_deref().is_some_and(|text| text.is_empty() || text.chars().any(char::is_control)) {
+            table.mistake("value", "a text that is not empty and has no control characters is expected here");
+        }
+        table.finish();
+        Some(Self { issuer: issuer?, value })
+    }
+}

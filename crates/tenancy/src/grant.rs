@@ -1,0 +1,71 @@
+//! What a tenant may do with one server, and where its calls go.
+
+use std::sync::Arc;
+
+use partywall_documents::{Globs, Server, ServerPatch};
+use partywall_domain::Placement;
+
+/// A tenant's grant of one server. Reached only through a [`crate::TenantContext`] or the operator's view of a tenant.
+#[derive(Debug)]
+pub struct Grant {
+    server: Arc<Server>,
+    placement: Placement,
+    upstream: Arc<str>,
+    tools: Globs,
+    prompts: Globs,
+    resources: Globs,
+    scopes: Vec<(Globs, Vec<String>)>,
+}
+
+impl Grant {
+    pub(crate) fn new(server: Arc<Server>, placement: Placement, upstream: Arc<str>, patch: ServerPatch) -> Self {
+        Self {
+            server,
+            placement,
+            upstream,
+            tools: patch.tools.unwrap_or_else(Globs::none),
+            prompts: patch.prompts.unwrap_or_else(Globs::none),
+            resources: patch.resources.unwrap_or_else(Globs::none),
+            scopes: patch.scopes.unwrap_or_default(),
+        }
+    }
+
+    /// The server.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Where this tenant's calls go.
+    pub fn placement(&self) -> &Placement {
+        &self.placement
+    }
+
+    /// The URL behind the placement.
+    pub fn upstream(&self) -> &Arc<str> {
+        &self.upstream
+    }
+
+    /// The tools granted.
+    pub fn tools(&self) -> &Globs {
+        &self.tools
+    }
+
+    /// The prompts granted.
+    pub fn prompts(&self) -> &Globs {
+        &self.prompts
+    }
+
+    /// The resources granted.
+    pub fn resources(&self) -> &Globs {
+        &self.resources
+    }
+
+    /// All scopes that this tool needs, each once.
+    pub fn scopes_for(&self, tool: &str) -> Vec<&str> {
+        let matching = self.scopes.iter().filter(|(glob, _)| glob.grants(tool));
+        let mut needed: Vec<_> = matching.flat_map(|(_, scopes)| scopes.iter().map(String::as_str)).collect();
+        needed.sort_unstable();
+        needed.dedup();
+        needed
+    }
+}
