@@ -1,1 +1,8 @@
-//! Worlds.
+//! What tests stand on: servers and clients that behave as real ones do, started in the test's own process.
+//!
+//! A development dependency only: nothing here ships, and nothing here is a way around the front door. A test that needs a
+//! tenant gets one with a signed token, as a customer does.
+
+pub mod fixture;
+
+pub mod args;

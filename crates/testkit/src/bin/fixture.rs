@@ -1,0 +1,26 @@
+//! The fixture server as a process of its own: `fixture [--listen ADDR] [--eras both|legacy|modern] [--json]`.
+//!
+//! Its first line on stdout says where it listens, so that a test can ask for port 0.
+
+use std::io::Write;
+
+use anyhow::bail;
+use partywall_testkit::{
+    args,
+    fixture::{self, Eras, Options},
+};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let eras = match args::value("--eras").as_deref() {
+        None | Some("both") => Eras::Both,
+        Some("legacy") => Eras::Legacy,
+        Some("modern") => Eras::Modern,
+        Some(other) => bail!("`--eras {other}` is none of both, legacy, modern"),
+    };
+    let listener = TcpListener::bind(args::value("--listen").as_deref().unwrap_or("127.0.0.1:0")).await?;
+    writeln!(std::io::stdout(), "listening on http://{}/mcp", listener.local_addr()?)?;
+    let options = Options { eras, json: args::flag("--json"), ..Options::default() };
+    Ok(fixture::serve(listener, options).await?)
+}
