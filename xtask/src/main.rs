@@ -9,6 +9,7 @@ mod run;
 mod steps;
 mod tally;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use crate::run::{Stream, cargo, root, run, run_and_read, succeeds};
 use crate::steps::Steps;
 use crate::tally::Tally;
+use crate::tools;
 
 /// What the tests find in their environment.
 type Environment = Vec<(&'static str, OsString)>;
@@ -47,10 +48,16 @@ fn in_order(steps: &mut Steps, tally: &mut Tally) -> Result<()> {
     steps.step("logs", || check_logs(&logs))
 }
 
-/// Empties the place for the log lines and fetches the tools.
+/// Empties the place for the log lines and installs the tools.
 fn environment(logs: &Path) -> Result<Environment> {
     empty(logs)?;
-    Ok(vec![("PARTYWALL_TEST_LOGS", logs.to_owned().into())])
+    let tools = tools::ensure()?;
+    Ok(vec![
+        ("PARTYWALL_TEST_LOGS", logs.to_owned().into()),
+        ("PARTYWALL_TOOLS_NODE", tools.node.into()),
+        ("PARTYWALL_TOOLS_MODULES", tools.modules.into()),
+        ("PARTYWALL_TOOLS_PYTHON", tools.python.into()),
+    ])
 }
 
 fn empty(dir: &Path) -> Result<()> {
