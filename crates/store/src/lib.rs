@@ -1,1 +1,21 @@
-//! The only SQL.
+//! The only SQL: versioned documents, what upstreams said of themselves, and wrapped keys, in SQLite.
+//!
+//! There is no query without an [`Operator`](partywall_identity::Operator) or the process's own
+//! [`SystemAuthority`](partywall_identity::SystemAuthority). It does not judge documents (`tenancy` does), does not
+//! unwrap keys, and knows nothing of calls: a call never waits for a database. Its functions block; an async caller
+//! uses a thread that may.
+
+mod error;
+mod migrate;
+mod open;
+mod platform;
+mod read;
+mod system;
+
+pub use error::StoreError;
+pub use open::Store;
+pub use platform::{Change, PlatformStore, Version};
+pub use system::SystemStore;
+
+#[cfg(test)]
+mod tests;
