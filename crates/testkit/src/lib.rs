@@ -4,5 +4,6 @@
 //! tenant gets one with a signed token, as a customer does.
 
 pub mod fixture;
+pub mod injector;
 
 pub mod args;
