@@ -17,6 +17,8 @@ pub struct Issuer {
     pub tenant_claim: Option<String>,
     /// Its JWK set (RFC 7517, section 5), as JSON text.
     pub jwks: String,
+    /// Whether clients that have no token yet are told of it. A customer's own is not: its name is nobody's business.
+    pub listed: bool,
     /// Whether it is the demo's issuer, whose tokens anybody with the data folder can make.
     pub development: bool,
 }
@@ -30,9 +32,10 @@ impl Issuer {
         let profile = table.text("profile").unwrap_or("rfc9068").to_owned();
         let tenant_claim = tenant_claim(&mut table);
         let jwks = table.value("jwks").map(ToString::to_string);
+        let listed = table.flag("listed").unwrap_or(false);
         let development = table.flag("development").unwrap_or(false);
         table.finish();
-        Some(Self { name, url: url?, profile, tenant_claim, jwks: jwks?, development })
+        Some(Self { name, url: url?, profile, tenant_claim, jwks: jwks?, listed, development })
     }
 }
 

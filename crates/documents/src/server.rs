@@ -90,7 +90,6 @@ fn limits(mut table: Table<'_>) -> ServerLimits {
     let limits = ServerLimits {
         request_bytes_max: table.number("request_bytes_max", 1024, 1 << 30).unwrap_or(standard.request_bytes_max),
         filtered_bytes_max: table.number("filtered_bytes_max", 1024, 1 << 30).unwrap_or(standard.filtered_bytes_max),
-        connect_timeout_ms: table.number("connect_timeout_ms", 1, 60_000).unwrap_or(standard.connect_timeout_ms),
         answer_timeout_ms: table.number("answer_timeout_ms", 1, 3_600_000).unwrap_or(standard.answer_timeout_ms),
         discover_ttl_s: table.number("discover_ttl_s", 1, 86_400).unwrap_or(standard.discover_ttl_s),
     };

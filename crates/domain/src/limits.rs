@@ -26,8 +26,6 @@ pub struct ServerLimits {
     pub request_bytes_max: u64,
     /// Bytes of one message that must be held whole because it is filtered (a list). Default 8 MiB.
     pub filtered_bytes_max: u64,
-    /// Milliseconds until a connection to the server must stand. Default 2,000.
-    pub connect_timeout_ms: u64,
     /// Milliseconds until the server must have begun to answer. Default 60,000: the usual timeout of clients.
     pub answer_timeout_ms: u64,
     /// Seconds for which what the server said of itself is taken as true. Default 60.
@@ -39,7 +37,6 @@ impl Default for ServerLimits {
         Self {
             request_bytes_max: 4 << 20,
             filtered_bytes_max: 8 << 20,
-            connect_timeout_ms: 2_000,
             answer_timeout_ms: 60_000,
             discover_ttl_s: 60,
         }

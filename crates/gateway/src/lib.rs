@@ -1,1 +1,84 @@
-//! The data plane.
+//! The data plane: the life of a call, in the order of its modules.
+//!
+//! It does not know the store: what it serves by is one snapshot in memory, so a call never waits for a database. It
+//! makes no principal and no tenant context; it asks `identity` and `tenancy` for them.
+
+// In the order in which a call meets them.
+mod listener;
+
+mod front;
+
+mod call;
+
+mod enter;
+
+mod request;
+
+mod admit;
+
+mod authorize;
+
+mod route;
+
+mod upstream;
+
+mod reply;
+
+// What the steps stand on.
+mod booked;
+mod exchange;
+mod metadata;
+mod public_url;
+mod refusal;
+mod said;
+mod session;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use partywall_ledger::Ledger;
+use partywall_tenancy::{SealKeys, Snapshot};
+use tokio_util::sync::CancellationToken;
+
+pub use listener::{DRAIN_TIMEOUT, serve};
+pub use public_url::PublicUrl;
+pub use reply::ReplyBody;
+pub use said::SaidBook;
+pub use upstream::{Probe, Signer};
+
+use upstream::Pools;
+
+/// One node's data plane.
+pub struct Gateway {
+    /// The configuration in force. Swapped whole by the node; a call loads it once.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// The books.
+    pub ledger: Ledger,
+    /// What seals session ids.
+    pub seal: SealKeys,
+    /// What signs assertions.
+    pub signer: Signer,
+    /// What the upstreams said of themselves.
+    pub said: Arc<SaidBook>,
+    /// The URL that clients know us by.
+    pub public_url: PublicUrl,
+    /// Connections to upstreams, a pool per tenant.
+    pools: Pools,
+    /// Cancelled when the node drains: long-lived streams end then.
+    draining: CancellationToken,
+}
+
+impl Gateway {
+    /// A gateway over these parts.
+    pub fn new(
+        snapshot: Arc<ArcSwap<Snapshot>>,
+        ledger: Ledger,
+        seal: SealKeys,
+        signer: Signer,
+        said: Arc<SaidBook>,
+        public_url: PublicUrl,
+        draining: CancellationToken,
+    ) -> Self {
+        Self { snapshot, ledger, seal, signer, said, public_url, pools: Pools::default(), draining }
+    }
+}

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::object::Object;
 use crate::resource::Resource;
-use crate::verify::Unauthenticated;
+use crate::unauthenticated::Unauthenticated;
 
 /// Seconds by which an issuer's clock may differ from ours.
 const LEEWAY_S: u64 = 30;

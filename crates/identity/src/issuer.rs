@@ -36,6 +36,8 @@ pub struct IssuerSettings {
     pub tenant_claim: Option<String>,
     /// Its JWK set (RFC 7517, section 5), as JSON text.
     pub jwks: String,
+    /// Whether clients that have no token yet are told of it.
+    pub listed: bool,
     /// Whether it is the demo's issuer, whose tokens anybody with the data folder can make.
     pub development: bool,
 }

@@ -12,6 +12,7 @@ mod principal;
 mod resource;
 mod system;
 mod token;
+mod unauthenticated;
 mod verify;
 
 pub use issuer::{Issuer, IssuerSettings, Profile};
@@ -19,4 +20,5 @@ pub use operator::{Operator, OperatorKey};
 pub use principal::Principal;
 pub use resource::Resource;
 pub use system::{Job, SystemAuthority};
-pub use verify::{Unauthenticated, verify};
+pub use unauthenticated::Unauthenticated;
+pub use verify::verify;

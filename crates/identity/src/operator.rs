@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use subtle::ConstantTimeEq;
 
-use crate::Unauthenticated;
+use crate::unauthenticated::Unauthenticated;
 
 /// Someone who may change the platform's configuration. Every admin route needs one.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
 use crate::object::Object;
-use crate::verify::Unauthenticated;
+use crate::unauthenticated::Unauthenticated;
 
 /// Longest token, in bytes. Default 16 KiB: twice what most servers take as a header line.
 const TOKEN_BYTES_MAX: usize = 16 << 10;

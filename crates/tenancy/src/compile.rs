@@ -11,7 +11,8 @@ use partywall_domain::{IssuerName, Placement, PlanName, Revision, ServerName, Te
 use partywall_identity::{Issuer, IssuerSettings, Profile};
 
 use crate::grant::Grant;
-use crate::snapshot::{Door, Snapshot, TenantConfig};
+use crate::snapshot::{Door, Snapshot};
+use crate::tenant::TenantConfig;
 
 /// Compiles every document there is. The order of `documents` does not matter.
 pub fn compile(revision: Revision, documents: &[Document]) -> Result<Snapshot, Vec<Mistake>> {
@@ -105,6 +106,7 @@ fn trusted(name: IssuerName, table: Table<'_>, mistakes: &Mistakes) -> Option<Is
         profile: Profile::Rfc9068,
         tenant_claim: document.tenant_claim,
         jwks: document.jwks,
+        listed: document.listed,
         development: document.development,
     };
     Issuer::new(settings).map_err(|why| mistakes.add(format!("{path}.jwks"), why)).ok()

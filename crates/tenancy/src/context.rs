@@ -6,7 +6,7 @@ use partywall_domain::{Limits, Revision, TenantId, TenantName};
 use partywall_identity::Principal;
 
 use crate::grant::Grant;
-use crate::snapshot::TenantConfig;
+use crate::tenant::TenantConfig;
 
 /// A principal that entered a snapshot: what every acting function takes. Only [`crate::Snapshot::enter`] makes one.
 ///

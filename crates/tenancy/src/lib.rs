@@ -7,9 +7,11 @@ mod context;
 mod grant;
 mod owned;
 mod snapshot;
+mod tenant;
 
 pub use compile::compile;
 pub use context::TenantContext;
 pub use grant::Grant;
 pub use owned::{Owned, Portable, SealKey, SealKeys};
-pub use snapshot::{NotEntered, Snapshot, TenantConfig};
+pub use snapshot::{NotEntered, Snapshot};
+pub use tenant::TenantConfig;

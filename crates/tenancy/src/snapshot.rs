@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use partywall_documents::{Plan, Server, Tenant};
-use partywall_domain::{IssuerName, Limits, Revision, ServerName, TenantId, TenantName};
+use partywall_documents::Server;
+use partywall_domain::{IssuerName, Revision, ServerName, TenantId, TenantName};
 use partywall_identity::{Issuer, Principal};
 
 use crate::context::TenantContext;
-use crate::grant::Grant;
+use crate::tenant::TenantConfig;
 
 /// One revision of the whole configuration. A call sees one snapshot from its first step to its last.
 pub struct Snapshot {
@@ -25,15 +25,6 @@ pub(crate) enum Door {
     One(Arc<TenantConfig>),
     /// The issuer serves several: its tenant claim says which.
     ByClaim(HashMap<String, Arc<TenantConfig>>),
-}
-
-/// A tenant as configured: plan and overrides, compiled.
-#[derive(Debug)]
-pub struct TenantConfig {
-    pub(crate) document: Tenant,
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) limits: Limits,
-    pub(crate) servers: BTreeMap<ServerName, Grant>,
 }
 
 /// Why a principal did not get in.
@@ -104,42 +95,5 @@ impl Snapshot {
             return Err(NotEntered::Suspended(config.id(), config.name().clone()));
         }
         Ok(TenantContext::of(principal, Arc::clone(config), self.revision))
-    }
-}
-
-impl TenantConfig {
-    /// The tenant's id.
-    pub fn id(&self) -> TenantId {
-        self.document.id
-    }
-
-    /// The tenant's name.
-    pub fn name(&self) -> &TenantName {
-        &self.document.name
-    }
-
-    /// The document, with the overrides.
-    pub fn document(&self) -> &Tenant {
-        &self.document
-    }
-
-    /// The plan, with the defaults.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    /// The limits in force.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// The servers granted.
-    pub fn servers(&self) -> impl Iterator<Item = &Grant> {
-        self.servers.values()
-    }
-
-    /// The grant of one server, if there is one.
-    pub fn grant(&self, server: &str) -> Option<&Grant> {
-        self.servers.get(server)
     }
 }

@@ -1,0 +1,83 @@
+//! Admitting: headers and body agree, and the tenant's limits have a place for the call.
+
+use partywall_domain::RefusalCode;
+use partywall_ledger::{Call, Ledger, Reservation, Weight};
+use partywall_mcp::{Class, Conflict, Envelope, Era, MODERN_VERSIONS, Message, check_modern};
+use partywall_tenancy::TenantContext;
+
+use crate::booked::Refused;
+use crate::exchange::shown;
+use crate::refusal::Refusal;
+use crate::request::Request;
+
+/// A call that has a place. Owns the tenant context, within the reservation.
+pub(crate) struct Admitted(Reservation);
+
+impl Admitted {
+    pub(crate) fn into_reservation(self) -> Reservation {
+        self.0
+    }
+}
+
+/// Checks the message's form, then takes a place.
+pub(crate) fn admit(ledger: &Ledger, tenant: TenantContext, request: &Request<'_>) -> Result<Admitted, Refused> {
+    let call = Call {
+        ids: request.exchange.ids,
+        since: request.exchange.since,
+        weight: weight(request),
+        server: request.server.to_owned(),
+        method: request.word(),
+        name: request.envelope.as_ref().and_then(Envelope::name).map(|name| shown(name).to_owned()),
+        era: request.era.as_str(),
+    };
+    if let Err(refusal) = check(request) {
+        return Err(Refused::denied(ledger, &tenant, call, refusal));
+    }
+    ledger.reserve(&tenant, call).map(Admitted).map_err(Refused::throttled)
+}
+
+fn weight(request: &Request<'_>) -> Weight {
+    match request.envelope.as_ref().map(|envelope| &envelope.message) {
+        Some(Message::Request { method, .. }) => match method.class() {
+            Class::Handshake => Weight::Free,
+            Class::Call => Weight::Call,
+            Class::Stream => Weight::Stream,
+            Class::Message => Weight::Message,
+        },
+        Some(_) => Weight::Message,
+        None if request.exchange.method() == http::Method::GET => Weight::Stream,
+        None => Weight::Free,
+    }
+}
+
+fn check(request: &Request<'_>) -> Result<(), Refusal> {
+    check_accept(request)?;
+    match &request.envelope {
+        None if request.era == Era::Modern => Err(Refusal::method_not_allowed("POST")),
+        Some(envelope) if request.era == Era::Modern => check_headers(request, envelope),
+        _ => Ok(()),
+    }
+}
+
+/// A client of Streamable HTTP accepts both forms of an answer; one that does not would be given what it cannot read.
+fn check_accept(request: &Request<'_>) -> Result<(), Refusal> {
+    let accept = request.exchange.header("accept").unwrap_or_default().to_ascii_lowercase();
+    let takes = |kind: &str| accept.contains(kind) || accept.contains("*/*");
+    let fits = match (&request.envelope, request.exchange.method() == http::Method::GET) {
+        (Some(_), _) => takes("application/json") && takes("text/event-stream"),
+        (None, true) => takes("text/event-stream"),
+        (None, false) => true,
+    };
+    if fits { Ok(()) } else { Err(Refusal::new(RefusalCode::NotAcceptable, "the Accept header lacks a type")) }
+}
+
+fn check_headers(request: &Request<'_>, envelope: &Envelope<'_>) -> Result<(), Refusal> {
+    check_modern(request.exchange.headers(), envelope).map_err(|conflict| match conflict {
+        Conflict::Header(name) => Refusal::new(
+            RefusalCode::HeaderMismatch,
+            format!("header `{name}` is missing, doubled or disagrees with the body"),
+        ),
+        Conflict::Version(version) => Refusal::versions(&version, MODERN_VERSIONS.map(str::to_owned).to_vec()),
+        Conflict::Meta(member) => Refusal::new(RefusalCode::InvalidParams, format!("`_meta` lacks `{member}`")),
+    })
+}

@@ -1,0 +1,57 @@
+//! A refusal that stands in the books. Only booking makes one, so none is forgotten.
+
+use partywall_ledger::{Call, Ledger, Reservation, Settlement, Weight};
+use partywall_tenancy::TenantContext;
+
+use crate::exchange::Exchange;
+use crate::refusal::Refusal;
+
+pub(crate) struct Refused(Refusal);
+
+impl Refused {
+    /// Settles a call's place as refused.
+    pub(crate) fn settled(reservation: Reservation, refusal: Refusal) -> Self {
+        reservation.settle(Settlement::refused(refusal.code, &refusal.cause));
+        Self(refusal)
+    }
+
+    /// Books the refusal of a call that got no place.
+    pub(crate) fn denied(ledger: &Ledger, tenant: &TenantContext, call: Call, refusal: Refusal) -> Self {
+        ledger.deny(tenant, call, refusal.code, &refusal.cause);
+        Self(refusal)
+    }
+
+    /// Books the refusal of a request whose message could not be read.
+    pub(crate) fn unread(
+        ledger: &Ledger,
+        tenant: &TenantContext,
+        exchange: &Exchange,
+        server: &str,
+        refusal: Refusal,
+    ) -> Self {
+        let call = Call {
+            ids: exchange.ids,
+            since: exchange.since,
+            weight: Weight::Free,
+            server: server.to_owned(),
+            method: "unread",
+            name: None,
+            era: "unknown",
+        };
+        Self::denied(ledger, tenant, call, refusal)
+    }
+
+    /// A refusal that the ledger booked itself: no place was left.
+    pub(crate) fn throttled(throttled: partywall_ledger::Throttled) -> Self {
+        Self(Refusal::throttled(throttled))
+    }
+
+    /// The task that held the call's place is gone, and the place, dropped with it, is booked as abandoned.
+    pub(crate) fn lost() -> Self {
+        Self(Refusal::new(partywall_domain::RefusalCode::Internal, "the task of the call is gone"))
+    }
+
+    pub(crate) fn into_refusal(self) -> Refusal {
+        self.0
+    }
+}

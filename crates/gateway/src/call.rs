@@ -1,0 +1,65 @@
+//! The life of a call, as one function whose types spell the order.
+
+use http::Response;
+use hyper::body::Incoming;
+use partywall_tenancy::TenantContext;
+use tracing::Instrument;
+
+use crate::Gateway;
+use crate::admit::admit;
+use crate::authorize::authorize;
+use crate::booked::Refused;
+use crate::exchange::Exchange;
+use crate::refusal::Refusal;
+use crate::reply::ReplyBody;
+use crate::request::{Request, read};
+use crate::route::route;
+use crate::upstream;
+
+impl Gateway {
+    /// One call on `/mcp/{server}`, from its token to the answer's head; the reservation goes on in the answer's body.
+    pub(crate) async fn call(&self, exchange: Exchange, server: &str, body: Incoming) -> Response<ReplyBody> {
+        let tenant = match self.enter(&exchange, server) {
+            Ok(tenant) => tenant,
+            Err(refusal) => return self.turn_away(&exchange, refusal),
+        };
+        // Every line that is written while this call is served says whose it is.
+        let span = tracing::info_span!(
+            "call", tenant_id = %tenant.id(), request_id = %exchange.ids.request, trace_id = %exchange.ids.trace
+        );
+        self.serve(&exchange, server, body, tenant).instrument(span).await
+    }
+
+    async fn serve(
+        &self,
+        exchange: &Exchange,
+        server: &str,
+        body: Incoming,
+        tenant: TenantContext,
+    ) -> Response<ReplyBody> {
+        let refuse = |refused: Refused, about| {
+            let path = exchange.parts.uri.path();
+            refused.into_refusal().into_response(&self.public_url, exchange.ids.request, path, about)
+        };
+        let unread = |refusal: Refusal| refuse(Refused::unread(&self.ledger, &tenant, exchange, server, refusal), None);
+        let body = match read(exchange, &tenant, server, body).await {
+            Ok(body) => body,
+            Err(refusal) => return unread(refusal),
+        };
+        let request = match Request::parse(exchange, server, &body) {
+            Ok(request) => request,
+            Err(refusal) => return unread(refusal),
+        };
+        match self.steps(&request, tenant.clone()).await {
+            Ok(response) => response,
+            Err(refused) => refuse(refused, Some((request.id(), request.era))),
+        }
+    }
+
+    async fn steps(&self, request: &Request<'_>, tenant: TenantContext) -> Result<Response<ReplyBody>, Refused> {
+        let admitted = admit(&self.ledger, tenant, request)?;
+        let authorized = authorize(admitted, request)?;
+        let routed = route(self, authorized, request)?;
+        upstream::call(self, routed, request).await
+    }
+}

@@ -1,0 +1,77 @@
+//! One HTTP exchange: what is known of it before anybody looks at the body.
+
+use std::time::Instant;
+
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use partywall_domain::{RefusalCode, RequestId, TraceId};
+use partywall_ledger::Ids;
+
+use crate::refusal::Refusal;
+
+/// Bytes of a caller's text that log and journal keep.
+pub(crate) const SHOWN_BYTES_MAX: usize = 256;
+
+pub(crate) struct Exchange {
+    pub(crate) ids: Ids,
+    pub(crate) since: Instant,
+    pub(crate) parts: Parts,
+}
+
+impl Exchange {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let trace = parts.headers.get("traceparent").and_then(|value| TraceId::of_traceparent(value.to_str().ok()?));
+        let ids = Ids { request: RequestId::now(), trace: trace.unwrap_or_else(TraceId::random) };
+        Self { ids, since: Instant::now(), parts }
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    pub(crate) fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
+    /// A header's value if it stands once and is visible ASCII.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.parts.headers.get_all(name).iter();
+        let value = values.next()?.to_str().ok()?;
+        values.next().is_none().then_some(value)
+    }
+
+    /// The bearer token (RFC 6750, section 2.1): from the `Authorization` header and nowhere else.
+    pub(crate) fn bearer(&self) -> Result<&str, Refusal> {
+        if self.parts.uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("access_token="))) {
+            return Err(Refusal::new(RefusalCode::MalformedAuthorization, "a token in the query"));
+        }
+        let mut values = self.parts.headers.get_all(http::header::AUTHORIZATION).iter();
+        let value = values.next().ok_or_else(|| Refusal::new(RefusalCode::NoToken, "no Authorization header"))?;
+        if values.next().is_some() {
+            return Err(Refusal::new(RefusalCode::MalformedAuthorization, "two Authorization headers"));
+        }
+        let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Refusal::new(RefusalCode::NoToken, "the Authorization header is not a bearer token"));
+        }
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
+        if token.is_empty() || !token.bytes().all(plain) {
+            return Err(Refusal::new(RefusalCode::InvalidToken, "the bearer token has characters that no token has"));
+        }
+        Ok(token)
+    }
+
+    /// Method and path, for the books: cut short, and without the query, where tokens may stand.
+    pub(crate) fn target(&self) -> String {
+        format!("{} {}", self.parts.method, shown(self.parts.uri.path()))
+    }
+}
+
+/// A caller's text, cut to a sane length.
+pub(crate) fn shown(text: &str) -> &str {
+    let mut end = text.len().min(SHOWN_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

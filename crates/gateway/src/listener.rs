@@ -1,0 +1,85 @@
+//! The listener: connections in, requests to the front. HTTP/1.1; its own limits stand here, nothing of MCP.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use partywall_domain::event;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::Gateway;
+
+/// Connections served at the same time. Default 10,000: half of the descriptors a process commonly has, since a
+/// call needs one on each side.
+const CONNECTIONS_MAX: usize = 10_000;
+/// How long a client may take for the head of a request. Default 10 s: slow networks pass, slow attacks do not.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a request's head. Default 64 KiB: a token of 16 KiB, mirrored arguments and room.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Header lines of a request. Default 100.
+const HEADERS_MAX: usize = 100;
+/// How long a drain may take before what is left is cut. Default 30 s: the usual grace of an orchestrator.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Serves until `stop` is cancelled, then drains: no new connections, long-lived streams end, calls finish.
+///
+/// Returns the number of connections that were cut because the drain took longer than [`DRAIN_TIMEOUT`].
+pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: CancellationToken) -> usize {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let graceful = GracefulShutdown::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            (stream, place) = accept(&listener, &places) => {
+                tokio::spawn(connection(Arc::clone(&gateway), stream, graceful.watcher(), place));
+            }
+        }
+    }
+    drop(listener);
+    gateway.draining.cancel();
+    let left = graceful.count();
+    match tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await {
+        Ok(()) => 0,
+        Err(_) => left,
+    }
+}
+
+/// The next connection, once there is a place for it: beyond the limit, clients wait in the system's backlog.
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+    let place = Arc::clone(places).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, place),
+            Err(error) => {
+                // Out of descriptors or the like: waiting is all that helps, and a loop without a pause is no wait.
+                tracing::warn!(event = event::CONNECTION, cause = %error);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn connection(gateway: Arc<Gateway>, stream: TcpStream, watcher: Watcher, place: Option<OwnedSemaphorePermit>) {
+    // Small answers must not wait for the next acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let gateway = Arc::clone(&gateway);
+        async move { Ok::<_, Infallible>(gateway.answer(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(event = event::CONNECTION, cause = %error);
+    }
+    drop(place);
+}

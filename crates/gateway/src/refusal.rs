@@ -1,0 +1,162 @@
+//! Saying no, in two voices: one public sentence for the caller, the cause for the books.
+
+use http::{HeaderValue, Response, StatusCode, header};
+use partywall_domain::{RefusalCode, RequestId, TenantId};
+use partywall_ledger::Throttled;
+use partywall_mcp::{Era, error_body};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::public_url::PublicUrl;
+use crate::reply::ReplyBody;
+
+/// JSON-RPC code of an unknown resource before 2026-07-28.
+const RESOURCE_NOT_FOUND: i64 = -32_002;
+/// The header by which a client can name a request to whoever runs the gateway.
+pub(crate) const REQUEST_ID: &str = "partywall-request-id";
+
+pub(crate) struct Refusal {
+    pub(crate) code: RefusalCode,
+    /// For operators; never sent.
+    pub(crate) cause: String,
+    /// The tenant, where the refusal is that it is suspended.
+    pub(crate) suspended: Option<TenantId>,
+    detail: Detail,
+}
+
+enum Detail {
+    None,
+    /// The scopes that would do.
+    Scopes(String),
+    /// What the caller asked for, which it may be told again.
+    Named(String),
+    /// The versions that are served.
+    Versions {
+        requested: String,
+        supported: Vec<String>,
+    },
+    /// When to try again.
+    RetryAfterMs(u64),
+    /// The HTTP methods that are served.
+    Allow(&'static str),
+}
+
+impl Refusal {
+    pub(crate) fn new(code: RefusalCode, cause: impl Into<String>) -> Self {
+        Self { code, cause: cause.into(), suspended: None, detail: Detail::None }
+    }
+
+    pub(crate) fn suspended(tenant: TenantId) -> Self {
+        Self { suspended: Some(tenant), ..Self::new(RefusalCode::Suspended, "the tenant is suspended") }
+    }
+
+    pub(crate) fn scopes(needed: &[&str]) -> Self {
+        let scopes = needed.join(" ");
+        let cause = format!("the token lacks one of the scopes `{scopes}`");
+        Self { detail: Detail::Scopes(scopes), ..Self::new(RefusalCode::InsufficientScope, cause) }
+    }
+
+    pub(crate) fn unknown(code: RefusalCode, name: &str, cause: impl Into<String>) -> Self {
+        Self { detail: Detail::Named(name.to_owned()), ..Self::new(code, cause) }
+    }
+
+    pub(crate) fn versions(requested: &str, supported: Vec<String>) -> Self {
+        let cause = format!("version `{requested}` is not served");
+        let detail = Detail::Versions { requested: requested.to_owned(), supported };
+        Self { detail, ..Self::new(RefusalCode::UnsupportedVersion, cause) }
+    }
+
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        Self {
+            detail: Detail::Allow(allow),
+            ..Self::new(RefusalCode::MethodNotAllowed, "the HTTP method is not served")
+        }
+    }
+
+    pub(crate) fn throttled(throttled: Throttled) -> Self {
+        Self { detail: Detail::RetryAfterMs(throttled.retry_after_ms), ..Self::new(throttled.code, "") }
+    }
+
+    /// The answer to a request on `path`. `about` is the message's id and era, where there is one.
+    pub(crate) fn into_response(
+        self,
+        url: &PublicUrl,
+        request: RequestId,
+        path: &str,
+        about: Option<(Option<&RawValue>, Era)>,
+    ) -> Response<ReplyBody> {
+        let (id, era) = about.map_or((None, Era::Modern), |(id, era)| (id, era));
+        let body = error_body(id, self.jsonrpc(era), &self.message(), self.data().as_ref());
+        let mut response = Response::new(ReplyBody::full(body));
+        *response.status_mut() = self.status(era);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        insert(headers, REQUEST_ID, &request.to_string());
+        if let Some(challenge) = self.challenge(url, path) {
+            insert(headers, "www-authenticate", &challenge);
+        }
+        match &self.detail {
+            Detail::RetryAfterMs(ms) => insert(headers, "retry-after", &ms.div_ceil(1000).max(1).to_string()),
+            Detail::Allow(methods) => insert(headers, "allow", methods),
+            _ => {}
+        }
+        response
+    }
+
+    /// The handshake versions give JSON-RPC errors with status 200: to their clients 404 means that the session ended.
+    fn status(&self, era: Era) -> StatusCode {
+        let in_session = matches!(self.code, RefusalCode::UnknownMethod | RefusalCode::InvalidParams);
+        let status = if era == Era::Legacy && in_session { 200 } else { self.code.status() };
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn jsonrpc(&self, era: Era) -> i64 {
+        match self.code {
+            RefusalCode::UnknownResource if era == Era::Legacy => RESOURCE_NOT_FOUND,
+            code => code.jsonrpc(),
+        }
+    }
+
+    fn message(&self) -> String {
+        match (&self.detail, self.code) {
+            (Detail::Named(name), RefusalCode::UnknownTool | RefusalCode::UnknownPrompt) => {
+                format!("{}: {name}", self.code.sentence())
+            }
+            _ => self.code.sentence().to_owned(),
+        }
+    }
+
+    fn data(&self) -> Option<Value> {
+        match &self.detail {
+            Detail::Named(uri) if self.code == RefusalCode::UnknownResource => Some(json!({ "uri": uri })),
+            Detail::Versions { requested, supported } => {
+                Some(json!({ "requested": requested, "supported": supported }))
+            }
+            Detail::RetryAfterMs(ms) => Some(json!({ "retryAfterMs": ms })),
+            _ => None,
+        }
+    }
+
+    /// `WWW-Authenticate` (RFC 6750, section 3; RFC 9728, section 5.1).
+    fn challenge(&self, url: &PublicUrl, path: &str) -> Option<String> {
+        let metadata = url.metadata_of(path);
+        match (&self.detail, self.code) {
+            (_, RefusalCode::NoToken) => Some(format!("Bearer resource_metadata=\"{metadata}\"")),
+            (_, RefusalCode::InvalidToken) => Some(format!(
+                "Bearer error=\"invalid_token\", error_description=\"{}\", resource_metadata=\"{metadata}\"",
+                self.code.sentence()
+            )),
+            (_, RefusalCode::MalformedAuthorization) => Some("Bearer error=\"invalid_request\"".to_owned()),
+            (Detail::Scopes(scopes), RefusalCode::InsufficientScope) => Some(format!(
+                "Bearer error=\"insufficient_scope\", scope=\"{scopes}\", resource_metadata=\"{metadata}\""
+            )),
+            _ => None,
+        }
+    }
+}
+
+fn insert(headers: &mut http::HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

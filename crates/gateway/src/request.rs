@@ -1,0 +1,92 @@
+//! A request, read once: bounded in bytes and time, parsed without a copy.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method as HttpMethod;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use partywall_domain::{RefusalCode, ServerLimits};
+use partywall_mcp::{Envelope, Era, MODERN_VERSIONS, Message, Method, NotAnEnvelope, PROTOCOL_VERSION, era};
+use partywall_tenancy::TenantContext;
+use serde_json::value::RawValue;
+
+use crate::exchange::Exchange;
+use crate::refusal::Refusal;
+
+/// How long a client may take for a body. Default 30 s: 4 MiB over a phone.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What came in. Borrows the body.
+pub(crate) struct Request<'a> {
+    pub(crate) exchange: &'a Exchange,
+    /// The server in the URL: a claim until the call is authorized.
+    pub(crate) server: &'a str,
+    pub(crate) body: &'a Bytes,
+    /// The message of a POST; GET and DELETE have none.
+    pub(crate) envelope: Option<Envelope<'a>>,
+    pub(crate) era: Era,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn parse(exchange: &'a Exchange, server: &'a str, body: &'a Bytes) -> Result<Self, Refusal> {
+        let version = exchange.header(PROTOCOL_VERSION);
+        if exchange.method() != HttpMethod::POST {
+            let modern = version.is_some_and(|version| MODERN_VERSIONS.contains(&version));
+            let era = if modern { Era::Modern } else { Era::Legacy };
+            return Ok(Self { exchange, server, body, envelope: None, era });
+        }
+        let envelope = Envelope::parse(body).map_err(|why| match why {
+            NotAnEnvelope::Syntax => Refusal::new(RefusalCode::ParseError, "the body is not JSON"),
+            NotAnEnvelope::Shape => Refusal::new(RefusalCode::InvalidRequest, "the body is not one JSON-RPC message"),
+        })?;
+        let era = era(version, &envelope);
+        Ok(Self { exchange, server, body, envelope: Some(envelope), era })
+    }
+
+    pub(crate) fn id(&self) -> Option<&RawValue> {
+        self.envelope.as_ref().and_then(Envelope::id)
+    }
+
+    /// The JSON-RPC method of a request.
+    pub(crate) fn method(&self) -> Option<Method> {
+        self.envelope.as_ref().and_then(Envelope::method)
+    }
+
+    /// The word for what is asked, in the books: made of ours alone, never the caller's text.
+    pub(crate) fn word(&self) -> &'static str {
+        match self.envelope.as_ref().map(|envelope| &envelope.message) {
+            Some(Message::Request { method, .. }) => method.as_str(),
+            Some(Message::Notification { .. }) => "notification",
+            Some(Message::Response) => "response",
+            None if self.exchange.method() == HttpMethod::GET => "GET",
+            None => "DELETE",
+        }
+    }
+}
+
+/// The body of a POST; nothing of any other method.
+pub(crate) async fn read(
+    exchange: &Exchange,
+    tenant: &TenantContext,
+    server: &str,
+    body: Incoming,
+) -> Result<Bytes, Refusal> {
+    if exchange.method() != HttpMethod::POST {
+        return Ok(Bytes::new());
+    }
+    let json = exchange.header("content-type").and_then(|value| value.split(';').next()).map(str::trim);
+    if !json.is_some_and(|mime| mime.eq_ignore_ascii_case("application/json")) {
+        return Err(Refusal::new(RefusalCode::UnsupportedMediaType, "the content type is not application/json"));
+    }
+    let limits = tenant.grant(server).map_or_else(ServerLimits::default, |grant| grant.server().limits);
+    let max = usize::try_from(limits.request_bytes_max).unwrap_or(usize::MAX);
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, max).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Refusal::new(RefusalCode::BodyTooLarge, format!("the body is over {max} bytes")))
+        }
+        Ok(Err(error)) => Err(Refusal::new(RefusalCode::InvalidRequest, format!("the body broke off: {error}"))),
+        Err(_) => Err(Refusal::new(RefusalCode::BodyTimeout, "the body did not arrive in time")),
+    }
+}

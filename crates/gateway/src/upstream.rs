@@ -1,0 +1,255 @@
+//! The last step: the call goes to the upstream, the answer comes back.
+//!
+//! The client's token stays here; an assertion of ours travels in its place. Headers pass by a list of what may, in
+//! both directions.
+
+mod assertion;
+mod pool;
+mod probe;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use partywall_domain::{Outcome, RefusalCode, ServerLimits};
+use partywall_ledger::{Reservation, Settlement};
+use partywall_mcp::{Era, Method, SESSION_ID, rewrite};
+use partywall_tenancy::Owned;
+
+pub use assertion::Signer;
+pub(crate) use pool::Pools;
+pub use probe::Probe;
+
+use crate::Gateway;
+use crate::booked::Refused;
+use crate::refusal::{REQUEST_ID, Refusal};
+use crate::reply::{ReplyBody, Rewriting, Stream, shows};
+use crate::request::Request;
+use crate::route::{Destination, Routed, Target};
+use crate::session::Session;
+
+/// Calls the upstream, or answers here where the route says so.
+pub(crate) async fn call(
+    gateway: &Gateway,
+    routed: Routed,
+    request: &Request<'_>,
+) -> Result<Response<ReplyBody>, Refused> {
+    let Routed { reservation, destination } = routed;
+    match destination {
+        Destination::Here(body) => Ok(here(reservation, request, body)),
+        Destination::Upstream(target) => {
+            let outbound = match outbound(gateway, &reservation, request, &target) {
+                Ok(outbound) => outbound,
+                Err(refusal) => return Err(Refused::settled(reservation, refusal)),
+            };
+            let (reservation, answer) = send(gateway, reservation, request, outbound, target.limits).await?;
+            reply(gateway, reservation, request, &target, answer).await
+        }
+    }
+}
+
+fn here(reservation: Reservation, request: &Request<'_>, body: String) -> Response<ReplyBody> {
+    let bytes_out = body.len() as u64;
+    reservation.settle(Settlement { outcome: Outcome::Answered, cause: String::new(), status: 200, bytes_out });
+    let mut response = Response::new(ReplyBody::full(body));
+    wire::finish(&mut response, request, "application/json");
+    response
+}
+
+fn outbound(
+    gateway: &Gateway,
+    reservation: &Reservation,
+    request: &Request<'_>,
+    target: &Target,
+) -> Result<http::Request<Body>, Refusal> {
+    let assertion = gateway
+        .signer
+        .assertion(reservation.tenant(), request.server)
+        .ok_or_else(|| Refusal::new(RefusalCode::Internal, "the assertion could not be signed"))?;
+    wire::outbound(request, target, assertion)
+        .map_err(|error| Refusal::new(RefusalCode::Internal, format!("the request could not be written: {error}")))
+}
+
+/// Sends the request and waits for the head of the answer.
+///
+/// A legacy client that disconnects has not cancelled, so its exchange runs in a task of its own, which keeps the
+/// place in the books as long as it takes. A modern one has: this future is dropped, and the connection with it.
+async fn send(
+    gateway: &Gateway,
+    reservation: Reservation,
+    request: &Request<'_>,
+    outbound: http::Request<Body>,
+    limits: ServerLimits,
+) -> Result<(Reservation, Response<Incoming>), Refused> {
+    let client = gateway.pools.of(reservation.tenant().id());
+    let exchange = async move {
+        let answer = tokio::time::timeout(answer_timeout(limits), client.request(outbound)).await;
+        (reservation, answer)
+    };
+    let (reservation, answer) = if request.era == Era::Legacy && request.id().is_some() {
+        let span = tracing::Span::current();
+        tokio::spawn(tracing::Instrument::instrument(exchange, span)).await.map_err(|_| Refused::lost())?
+    } else {
+        exchange.await
+    };
+    let refusal = match answer {
+        Ok(Ok(answer)) => match check(&answer) {
+            Ok(()) => return Ok((reservation, answer)),
+            Err(refusal) => refusal,
+        },
+        Ok(Err(error)) => Refusal::new(RefusalCode::UpstreamUnreachable, chain(&error)),
+        Err(_) => Refusal::new(RefusalCode::UpstreamTimeout, "no answer within `answer_timeout_ms`"),
+    };
+    Err(Refused::settled(reservation, refusal))
+}
+
+fn answer_timeout(limits: ServerLimits) -> Duration {
+    Duration::from_millis(limits.answer_timeout_ms)
+}
+
+/// What an upstream may not tell our client: to authenticate with somebody else, or to go elsewhere.
+fn check(answer: &Response<Incoming>) -> Result<(), Refusal> {
+    match answer.status() {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            let cause = format!("the upstream refused our assertion with {}", answer.status());
+            Err(Refusal::new(RefusalCode::UpstreamInvalid, cause))
+        }
+        status if status.is_redirection() || status.is_informational() => {
+            Err(Refusal::new(RefusalCode::UpstreamInvalid, format!("the upstream answered {status}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn reply(
+    gateway: &Gateway,
+    reservation: Reservation,
+    request: &Request<'_>,
+    target: &Target,
+    answer: Response<Incoming>,
+) -> Result<Response<ReplyBody>, Refused> {
+    let (parts, body) = answer.into_parts();
+    let mime = parts.headers.get(header::CONTENT_TYPE).cloned();
+    let is_stream = mime.as_ref().is_some_and(|mime| mime.as_bytes().starts_with(b"text/event-stream"));
+    // The stream of a GET may replay the answer to a list (resumption), so it is read like one.
+    let read = request.method().is_none_or(Method::answers_are_rewritten);
+    let session = match opened(gateway, &reservation, request, target, &parts) {
+        Ok(session) => session,
+        Err(refusal) => return Err(Refused::settled(reservation, refusal)),
+    };
+    let mut response = if read && !is_stream && parts.status.is_success() {
+        whole(reservation, request, target, parts.status, body).await?
+    } else {
+        let rewriting = (read && is_stream).then(|| Rewriting::new(request.server, target.limits.filtered_bytes_max));
+        streamed(gateway, reservation, request, parts.status, body, rewriting)
+    };
+    wire::copy_back(&parts.headers, response.headers_mut());
+    response.headers_mut().extend(session.map(|session| (header::HeaderName::from_static(SESSION_ID), session)));
+    wire::finish(&mut response, request, "");
+    Ok(response)
+}
+
+/// An answer that must be read whole before its first byte goes out.
+async fn whole(
+    reservation: Reservation,
+    request: &Request<'_>,
+    target: &Target,
+    status: StatusCode,
+    body: Incoming,
+) -> Result<Response<ReplyBody>, Refused> {
+    let max = usize::try_from(target.limits.filtered_bytes_max).unwrap_or(usize::MAX);
+    let collected = tokio::time::timeout(answer_timeout(target.limits), Limited::new(body, max).collect()).await;
+    let refusal = match collected {
+        Ok(Ok(collected)) => match shortened(&reservation, request, collected.to_bytes()) {
+            Ok(body) => {
+                let bytes_out = body.len() as u64;
+                reservation.settle(Settlement {
+                    outcome: Outcome::Answered,
+                    cause: String::new(),
+                    status: status.as_u16(),
+                    bytes_out,
+                });
+                let mut response = Response::new(ReplyBody::full(body));
+                *response.status_mut() = status;
+                return Ok(response);
+            }
+            Err(refusal) => refusal,
+        },
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Refusal::new(RefusalCode::UpstreamInvalid, format!("the answer is over `filtered_bytes_max` ({max})"))
+        }
+        Ok(Err(error)) => Refusal::new(RefusalCode::UpstreamInvalid, format!("the answer broke off: {error}")),
+        Err(_) => Refusal::new(RefusalCode::UpstreamTimeout, "the answer did not end within `answer_timeout_ms`"),
+    };
+    Err(Refused::settled(reservation, refusal))
+}
+
+fn shortened(reservation: &Reservation, request: &Request<'_>, body: Bytes) -> Result<Bytes, Refusal> {
+    // An empty body (202 Accepted) carries no list.
+    let (Some(grant), false) = (reservation.tenant().grant(request.server), body.is_empty()) else { return Ok(body) };
+    match rewrite(&body, &|listed| shows(grant, listed)) {
+        Ok(Some(shorter)) => Ok(shorter.into()),
+        Ok(None) => Ok(body),
+        Err(_) => Err(Refusal::new(RefusalCode::UpstreamInvalid, "the answer is not one JSON message")),
+    }
+}
+
+fn streamed(
+    gateway: &Gateway,
+    reservation: Reservation,
+    request: &Request<'_>,
+    status: StatusCode,
+    body: Incoming,
+    rewriting: Option<Rewriting>,
+) -> Response<ReplyBody> {
+    let long_lived = reservation.is_stream();
+    let mut stream = Stream::new(body, reservation, status.as_u16());
+    if let Some(rewriting) = rewriting {
+        stream = stream.rewriting(rewriting);
+    }
+    if long_lived {
+        stream = stream.ending_with(gateway.draining.clone().cancelled_owned(), wire::goodbye(request));
+    } else if request.era == Era::Legacy {
+        stream = stream.outliving_client();
+    }
+    let mut response = Response::new(ReplyBody::Stream(Box::new(stream)));
+    *response.status_mut() = status;
+    response
+}
+
+/// The session that the upstream opened, sealed for the principal it was opened for.
+fn opened(
+    gateway: &Gateway,
+    reservation: &Reservation,
+    request: &Request<'_>,
+    target: &Target,
+    parts: &http::response::Parts,
+) -> Result<Option<HeaderValue>, Refusal> {
+    let Some(id) = parts.headers.get(SESSION_ID).filter(|_| request.era == Era::Legacy) else { return Ok(None) };
+    let invalid = |cause| Refusal::new(RefusalCode::UpstreamInvalid, cause);
+    let id = id.to_str().map_err(|_| invalid("the session id is not visible ASCII"))?;
+    let session = Session::new(request.server, &target.url, id);
+    let sealed = Owned::seal(reservation.tenant(), &gateway.seal, &session)
+        .ok_or_else(|| invalid("the session could not be sealed"))?;
+    HeaderValue::from_str(sealed.as_str()).map(Some).map_err(|_| invalid("the session id is too long"))
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+type Body = Full<Bytes>;
+type Client = hyper_util::client::legacy::Client<hyper_util::client::legacy::connect::HttpConnector, Body>;
+type Url = Arc<str>;

@@ -1,0 +1,98 @@
+//! What of a request's head reaches the upstream, and what of an answer's head reaches the client: lists of what may.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request as HttpRequest, Response, header};
+use http_body_util::Full;
+use partywall_mcp::{Era, LAST_EVENT_ID, METHOD, NAME, PARAM_PREFIX, PROTOCOL_VERSION, SESSION_ID};
+
+use super::{Body, REQUEST_ID, Target};
+use crate::reply::ReplyBody;
+use crate::request::Request;
+
+/// Request headers that pass as they are. `Authorization`, cookies and anything of ours never do.
+const PASSED_ON: [&str; 10] = [
+    "accept",
+    "accept-language",
+    "content-type",
+    "user-agent",
+    "tracestate",
+    "baggage",
+    PROTOCOL_VERSION,
+    METHOD,
+    NAME,
+    LAST_EVENT_ID,
+];
+/// Answer headers that pass as they are. Cookies, challenges and the upstream's own session id never do.
+const PASSED_BACK: [&str; 5] = ["content-type", "cache-control", "allow", "retry-after", PROTOCOL_VERSION];
+
+/// The request to the upstream: the client's bytes, our assertion.
+pub(super) fn outbound(
+    request: &Request<'_>,
+    target: &Target,
+    assertion: HeaderValue,
+) -> Result<HttpRequest<Body>, http::Error> {
+    let mut outbound = HttpRequest::builder()
+        .method(request.exchange.method())
+        .uri(&*target.url)
+        .body(Full::new(request.body.clone()))?;
+    let headers = outbound.headers_mut();
+    for (name, value) in request.exchange.headers() {
+        if PASSED_ON.contains(&name.as_str()) || name.as_str().starts_with(PARAM_PREFIX) {
+            headers.append(name, value.clone());
+        }
+    }
+    if let Some(session) = &target.session {
+        headers.insert(SESSION_ID, HeaderValue::from_str(session)?);
+    }
+    headers.insert(header::AUTHORIZATION, assertion);
+    headers.insert("traceparent", traceparent(request)?);
+    Ok(outbound)
+}
+
+/// The trace goes on (W3C Trace Context, section 3.2), with the request's own id as its parent span.
+fn traceparent(request: &Request<'_>) -> Result<HeaderValue, http::Error> {
+    let ids = request.exchange.ids;
+    let span = &ids.request.to_string()[16..];
+    Ok(HeaderValue::from_str(&format!("00-{}-{span}-01", ids.trace))?)
+}
+
+/// The upstream's headers that pass.
+pub(super) fn copy_back(from: &HeaderMap, to: &mut HeaderMap) {
+    for name in PASSED_BACK {
+        if let Some(value) = from.get(name) {
+            to.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+}
+
+/// What every answer has.
+pub(super) fn finish(response: &mut Response<ReplyBody>, request: &Request<'_>, mime: &'static str) {
+    let headers = response.headers_mut();
+    if !mime.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));
+    }
+    let streams =
+        headers.get(header::CONTENT_TYPE).is_some_and(|mime| mime.as_bytes().starts_with(b"text/event-stream"));
+    if streams {
+        // Proxies before us must not hold events back.
+        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    }
+    if let Ok(id) = HeaderValue::from_str(&request.exchange.ids.request.to_string()) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// The last event of a stream that ends because the node drains: for `subscriptions/listen` the result that ends it
+/// gracefully (2026-07-28, subscriptions); a legacy stream just ends, and its client comes back.
+pub(super) fn goodbye(request: &Request<'_>) -> Bytes {
+    match (request.era, request.id()) {
+        (Era::Modern, Some(id)) => {
+            let id = id.get();
+            let meta = format!(r#""_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}"#);
+            Bytes::from(format!(
+                "data: {{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"resultType\":\"complete\",{meta}}}}}\n\n"
+            ))
+        }
+        _ => Bytes::new(),
+    }
+}

@@ -1,0 +1,46 @@
+//! What is being called, in plain words.
+
+use std::time::Instant;
+
+use partywall_domain::{RequestId, TraceId};
+
+/// The ids of one HTTP exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Ids {
+    /// Ours, shown to the client and findable in the journal.
+    pub request: RequestId,
+    /// The trace that the client began, or one of our own.
+    pub trace: TraceId,
+}
+
+/// What a call weighs against a tenant's limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Nothing: finding out what a server is.
+    Free,
+    /// One message without an answer: counts against the rate.
+    Message,
+    /// One call: counts against the rate and the calls in flight.
+    Call,
+    /// One stream: counts against the rate and the open streams.
+    Stream,
+}
+
+/// A call as the books see it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its ids.
+    pub ids: Ids,
+    /// When it came in.
+    pub since: Instant,
+    /// What it weighs.
+    pub weight: Weight,
+    /// The server in the URL. A claim of the caller until the call is authorized.
+    pub server: String,
+    /// The JSON-RPC method, or the HTTP method where there is no message.
+    pub method: &'static str,
+    /// The tool, prompt or resource, if the method has one. As the caller wrote it, cut to a sane length.
+    pub name: Option<String>,
+    /// The era.
+    pub era: &'static str,
+}

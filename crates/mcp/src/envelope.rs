@@ -1,0 +1,246 @@
+//! A JSON-RPC message, read once and without a copy: who it is for and what it asks, never what it carries.
+//!
+//! Members that the gateway decides by may stand once only, under any escape: two readers that disagree on which of
+//! two counts are how a rule is walked around.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::method::Method;
+
+/// One message of a client.
+#[derive(Debug)]
+pub struct Envelope<'a> {
+    /// What it is.
+    pub message: Message<'a>,
+    params: Params<'a>,
+}
+
+/// What a message is.
+#[derive(Debug)]
+pub enum Message<'a> {
+    /// A request, which has an id and an answer.
+    Request {
+        /// The id, as it was written: a text or a number.
+        id: &'a RawValue,
+        /// The method.
+        method: Method,
+        /// The method as it was written.
+        name: Cow<'a, str>,
+    },
+    /// A notification, which has neither.
+    Notification {
+        /// The method as it was written.
+        name: Cow<'a, str>,
+    },
+    /// The answer to a request of the server.
+    Response,
+}
+
+/// Why a body is not one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAnEnvelope {
+    /// It is not JSON.
+    Syntax,
+    /// It is JSON, and not one JSON-RPC 2.0 message (batches left MCP with 2025-06-18).
+    Shape,
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    jsonrpc: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    method: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    params: Option<Params<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Params<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    uri: Option<Text<'a>>,
+    #[serde(borrow, rename = "ref")]
+    reference: Option<Reference<'a>>,
+    #[serde(borrow)]
+    notifications: Option<Listening<'a>>,
+    #[serde(borrow, rename = "_meta")]
+    meta: Option<Meta<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Reference<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    uri: Option<Text<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Listening<'a> {
+    #[serde(borrow, rename = "resourceSubscriptions", default)]
+    resources: Vec<Text<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Meta<'a> {
+    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
+    version: Option<Text<'a>>,
+    #[serde(borrow, rename = "io.modelcontextprotocol/clientCapabilities")]
+    capabilities: Option<&'a RawValue>,
+}
+
+/// A text that borrows where it has no escapes, also within an `Option`.
+#[derive(Debug, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Reads `null` as present: `"id": null` is not a message without an id.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads one message.
+    pub fn parse(body: &'a [u8]) -> Result<Self, NotAnEnvelope> {
+        let wire: Wire<'a> = serde_json::from_slice(body)
+            .map_err(|error| if error.is_data() { NotAnEnvelope::Shape } else { NotAnEnvelope::Syntax })?;
+        if wire.jsonrpc.0 != "2.0" {
+            return Err(NotAnEnvelope::Shape);
+        }
+        let answered = wire.result.is_some() != wire.error.is_some();
+        let message = match (wire.id, wire.method) {
+            (Some(id), Some(name)) if is_id(id) && wire.result.is_none() && wire.error.is_none() => {
+                Message::Request { id, method: Method::of(&name.0), name: name.0 }
+            }
+            (None, Some(name)) if wire.result.is_none() && wire.error.is_none() => {
+                Message::Notification { name: name.0 }
+            }
+            (Some(id), None) if is_id(id) && answered => Message::Response,
+            _ => return Err(NotAnEnvelope::Shape),
+        };
+        Ok(Self { message, params: wire.params.unwrap_or_default() })
+    }
+
+    /// The id of a request.
+    pub fn id(&self) -> Option<&'a RawValue> {
+        match self.message {
+            Message::Request { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The method of a request.
+    pub fn method(&self) -> Option<Method> {
+        match self.message {
+            Message::Request { method, .. } => Some(method),
+            _ => None,
+        }
+    }
+
+    /// What the request is about, as the `Mcp-Name` header must repeat it: a tool, a prompt or a resource.
+    pub fn name(&self) -> Option<&str> {
+        match self.method()? {
+            Method::ToolsCall | Method::PromptsGet => self.params.name.as_ref().map(|text| &*text.0),
+            Method::ResourcesRead => self.params.uri.as_ref().map(|text| &*text.0),
+            _ => None,
+        }
+    }
+
+    /// The resource that `resources/read`, `subscribe` or `unsubscribe` is about.
+    pub fn uri(&self) -> Option<&str> {
+        self.params.uri.as_ref().map(|text| &*text.0)
+    }
+
+    /// The prompt that `completion/complete` refers to.
+    pub fn referred_prompt(&self) -> Option<&str> {
+        self.params.reference.as_ref()?.name.as_ref().map(|text| &*text.0)
+    }
+
+    /// The resource template that `completion/complete` refers to.
+    pub fn referred_resource(&self) -> Option<&str> {
+        self.params.reference.as_ref()?.uri.as_ref().map(|text| &*text.0)
+    }
+
+    /// The resources that `subscriptions/listen` asks for.
+    pub fn listens_to(&self) -> impl Iterator<Item = &str> {
+        self.params.notifications.iter().flat_map(|filter| filter.resources.iter().map(|text| &*text.0))
+    }
+
+    /// The protocol version in `_meta` (2026-07-28, basic).
+    pub fn version(&self) -> Option<&str> {
+        self.params.meta.as_ref()?.version.as_ref().map(|text| &*text.0)
+    }
+
+    /// Whether `_meta` says what the client can do.
+    pub fn has_capabilities(&self) -> bool {
+        self.params.meta.as_ref().is_some_and(|meta| meta.capabilities.is_some_and(|raw| raw.get().starts_with('{')))
+    }
+}
+
+fn is_id(id: &RawValue) -> bool {
+    id.get().starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(body: &str) -> Result<Envelope<'_>, NotAnEnvelope> {
+        Envelope::parse(body.as_bytes())
+    }
+
+    #[test]
+    fn a_request_is_read_without_touching_what_it_carries() {
+        let body = r#"{"jsonrpc":"2.0","id":12345678901234567890123,"method":"tools/call","params":{"name":"n\u006fte","arguments":{"x":1e400},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+        let envelope = parse(body).unwrap();
+        assert_eq!(envelope.id().unwrap().get(), "12345678901234567890123");
+        assert_eq!((envelope.method(), envelope.name()), (Some(Method::ToolsCall), Some("note")));
+        assert_eq!((envelope.version(), envelope.has_capabilities()), (Some("2026-07-28"), true));
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_refused() {
+        for body in [
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","m\u0065thod":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{},"name":"b"}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"},"params":{"name":"b"}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#,
+        ] {
+            assert_eq!(parse(body).unwrap_err(), NotAnEnvelope::Shape, "{body}");
+        }
+    }
+
+    #[test]
+    fn only_one_whole_message_is_a_message() {
+        for body in [
+            "[]",
+            "{}",
+            "1",
+            r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
+            r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1}"#,
+            r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}}"#,
+        ] {
+            assert_eq!(parse(body).unwrap_err(), NotAnEnvelope::Shape, "{body}");
+        }
+        for body in ["", "{", "{\"jsonrpc\":\"2.0\"", "\u{feff}{}", r#"{"jsonrpc":"2.0","id":1,"method":"ping"} x"#] {
+            assert_eq!(parse(body).unwrap_err(), NotAnEnvelope::Syntax, "{body}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Server-sent events, split where the server ended them and not touched otherwise.
+//!
+//! (WHATWG HTML, section 9.2.) Only a stream whose messages may have to be rewritten comes through here; any other is
+//! passed on as it arrives.
+
+/// Cuts a byte stream into whole events.
+#[derive(Debug, Default)]
+pub struct Splitter {
+    pending: Vec<u8>,
+    searched: usize,
+}
+
+/// One event, with the blank line that ends it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Event(Vec<u8>);
+
+impl Splitter {
+    /// Takes what arrived.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+    }
+
+    /// The next whole event, if there is one.
+    pub fn next_event(&mut self) -> Option<Event> {
+        let from = self.searched.saturating_sub(3);
+        match end_of_event(&self.pending[from..]) {
+            Some(end) => {
+                let rest = self.pending.split_off(from + end);
+                self.searched = 0;
+                Some(Event(std::mem::replace(&mut self.pending, rest)))
+            }
+            None => {
+                self.searched = self.pending.len();
+                None
+            }
+        }
+    }
+
+    /// Bytes that wait for their event's end.
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+}
+
+/// Just past the first blank line; a `\r` at the very end may still be half of a `\r\n`.
+fn end_of_event(bytes: &[u8]) -> Option<usize> {
+    const ENDS: [&[u8]; 5] = [b"\n\n", b"\r\r\n", b"\r\n\r\n", b"\n\r\n", b"\r\n\n"];
+    (0..bytes.len()).find_map(|at| {
+        ENDS.iter().find(|end| bytes[at..].starts_with(end)).map(|end| at + end.len()).or_else(|| {
+            let bare = bytes[at..].starts_with(b"\r\r") || bytes[at..].starts_with(b"\n\r");
+            (bare && bytes.get(at + 2).is_some_and(|next| *next != b'\n')).then_some(at + 2)
+        })
+    })
+}
+
+impl Event {
+    /// The message it carries: its `data` lines, joined; none for a comment or a mere `retry`.
+    pub fn data(&self) -> Option<Vec<u8>> {
+        let mut lines = self.lines().filter_map(data_of);
+        let mut data = lines.next()?.to_vec();
+        for line in lines {
+            data.push(b'\n');
+            data.extend_from_slice(line);
+        }
+        (!data.is_empty()).then_some(data)
+    }
+
+    /// The same event with other data on one line.
+    pub fn with_data(&self, data: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.len());
+        for line in self.lines().filter(|line| !line.is_empty() && data_of(line).is_none()) {
+            bytes.extend_from_slice(line);
+            bytes.push(b'\n');
+        }
+        bytes.extend_from_slice(b"data: ");
+        bytes.extend_from_slice(data);
+        bytes.extend_from_slice(b"\n\n");
+        bytes
+    }
+
+    /// The bytes as they came.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.split(|byte| matches!(byte, b'\n' | b'\r'))
+    }
+}
+
+fn data_of(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(b"data")?;
+    match rest {
+        [] => Some(rest),
+        [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(chunks: &[&[u8]]) -> Vec<Vec<u8>> {
+        let mut splitter = Splitter::default();
+        let mut events = Vec::new();
+        for chunk in chunks {
+            splitter.push(chunk);
+            while let Some(event) = splitter.next_event() {
+                events.push(event.into_bytes());
+            }
+        }
+        events
+    }
+
+    #[test]
+    fn events_are_the_same_however_they_arrive() {
+        let stream = b": hi\n\nid: 1\ndata: {}\n\nevent: message\r\ndata: a\r\ndata: b\r\n\r\nretry: 3\n\n";
+        let whole = split(&[stream]);
+        assert_eq!(whole.len(), 4);
+        assert_eq!(whole.concat(), stream);
+        let single: Vec<&[u8]> = stream.chunks(1).collect();
+        assert_eq!(split(&single), whole);
+    }
+
+    #[test]
+    fn data_is_joined_and_replaced() {
+        let event = Event(b"id: 7\r\ndata: a\r\ndata:b\r\n\r\n".to_vec());
+        assert_eq!(event.data().unwrap(), b"a\nb");
+        assert_eq!(event.with_data(b"{}"), b"id: 7\ndata: {}\n\n");
+        assert_eq!(Event(b": keep-alive\n\n".to_vec()).data(), None);
+        assert_eq!(Event(b"id: 7\ndata:\n\n".to_vec()).data(), None);
+    }
+}
