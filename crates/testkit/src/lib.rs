@@ -3,7 +3,11 @@
 //! A development dependency only: nothing here ships, and nothing here is a way around the front door. A test that needs a
 //! tenant gets one with a signed token, as a customer does.
 
+pub mod token;
+
+#[cfg(feature = "fixture")]
 pub mod fixture;
+#[cfg(feature = "fixture")]
 pub mod injector;
 
 pub mod args;
