@@ -1,1 +1,28 @@
-//! The control plane.
+//! The control plane: what operators ask and change, as an HTTP API and in the process.
+//!
+//! It writes the configuration and never enforces it: nodes follow the store by themselves, and it asks them through
+//! [`Fleet`] what they enforce. It calls no upstream: it asks through [`Prober`]. It does not know the data plane.
+
+pub mod wire;
+
+mod apply;
+mod control;
+mod door;
+mod fleet;
+mod probe;
+mod refused;
+mod routes;
+mod source;
+mod view;
+
+pub use apply::NotApplied;
+pub use control::{Control, Parts};
+pub use fleet::{Fleet, NodeAck};
+pub use probe::{ProbeFailure, ProbeTarget, Prober};
+pub use routes::{ROUTES, Route, router};
+
+/// A future that can be held without knowing its type: what the traits implemented elsewhere give.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,11 @@ impl Store {
 }
 
 impl PlatformStore<'_> {
+    /// The revision that stands.
+    pub fn revision(&self) -> Result<Revision, StoreError> {
+        read::revision(&self.store.connection())
+    }
+
     /// The revision that stands with all its documents.
     pub fn documents(&self) -> Result<(Revision, Vec<Document>), StoreError> {
         read::documents(&mut self.store.connection())

@@ -1,0 +1,137 @@
+//! Asking upstreams before anybody is sent there: which need asking, and what their answers mean for the documents.
+//!
+//! It opens no connection: [`Prober`] does, with the data plane's own client, so that what is proven holds for the
+//! calls that follow.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use partywall_domain::{Placement, Said, ServerName, Sharing};
+use partywall_tenancy::Snapshot;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::BoxFuture;
+
+/// Upstreams asked at the same time. Default 8: an apply that brings a hundred waits for a dozen, and no host is
+/// stormed.
+const ASKED_AT_ONCE_MAX: usize = 8;
+/// How long one upstream may take for all questions. Default 30 s: a cold one starts, and an operator still waits.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks an upstream on behalf of the gateway.
+pub trait Prober: Send + Sync {
+    /// What the upstream says of itself. With [`Sharing::Assertion`] it must also prove that it verifies: refuse a
+    /// call without an assertion and one with a forged assertion, and serve one with a genuine assertion.
+    fn probe(&self, target: ProbeTarget) -> BoxFuture<'_, Result<Said, Vec<ProbeFailure>>>;
+}
+
+/// An upstream to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeTarget {
+    /// The server it is, or is an instance of.
+    pub server: ServerName,
+    /// Where it is.
+    pub url: Arc<str>,
+    /// Why it may be shared; none: it need not be.
+    pub sharing: Option<Sharing>,
+}
+
+/// What is wrong with an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeFailure {
+    /// It is not there, or is no MCP server.
+    Url(String),
+    /// It does not prove what `sharing` says.
+    Sharing(String),
+}
+
+/// The upstreams of a configuration, each with where the documents name it.
+pub(crate) type Targets = BTreeMap<Key, (ProbeTarget, Paths)>;
+/// What upstreams answered.
+pub(crate) type Answers = BTreeMap<Key, Result<Said, Vec<ProbeFailure>>>;
+/// What makes a target another target: its URL, its server, and what it must prove.
+pub(crate) type Key = (Arc<str>, ServerName, Option<&'static str>);
+
+/// Where a failure is reported.
+pub(crate) struct Paths {
+    pub(crate) url: String,
+    pub(crate) sharing: String,
+}
+
+/// The upstreams that `after` names and `before` does not. One that was asked before is not asked again: an operator
+/// who suspends a tenant must not be held up by its instance that is down.
+pub(crate) fn new_targets(before: Option<&Snapshot>, after: &Snapshot) -> Targets {
+    let mut targets = targets(after);
+    if let Some(before) = before {
+        for key in self::targets(before).keys() {
+            targets.remove(key);
+        }
+    }
+    targets
+}
+
+/// Asks all, some at a time. One that gives no answer at all is not in the answers.
+pub(crate) async fn ask(prober: &Arc<dyn Prober>, targets: Vec<ProbeTarget>) -> Answers {
+    let mut waiting = targets.into_iter();
+    let mut asked = JoinSet::new();
+    let mut answers = Answers::new();
+    loop {
+        for target in waiting.by_ref().take(ASKED_AT_ONCE_MAX - asked.len()) {
+            let prober = Arc::clone(prober);
+            asked.spawn(async move { (key(&target), timeout(PATIENCE, prober.probe(target)).await) });
+        }
+        match asked.join_next().await {
+            Some(Ok((key, Ok(answer)))) => drop(answers.insert(key, answer)),
+            Some(_) => {}
+            None => return answers,
+        }
+    }
+}
+
+/// The failures with their paths; none if the upstream may be used.
+pub(crate) fn failures(answers: &Answers, key: &Key, paths: &Paths) -> Vec<partywall_documents::Mistake> {
+    let failures = match answers.get(key) {
+        Some(Ok(_)) => Vec::new(),
+        Some(Err(failures)) => failures.clone(),
+        None => {
+            let seconds = PATIENCE.as_secs();
+            vec![ProbeFailure::Url(format!("`{}` did not answer within {seconds} s; is it running?", key.0))]
+        }
+    };
+    let placed = |failure| {
+        let (path, message) = match failure {
+            ProbeFailure::Url(message) => (paths.url.clone(), message),
+            ProbeFailure::Sharing(message) => (paths.sharing.clone(), message),
+        };
+        partywall_documents::Mistake { path, message }
+    };
+    failures.into_iter().map(placed).collect()
+}
+
+fn targets(snapshot: &Snapshot) -> Targets {
+    let mut targets = Targets::new();
+    for server in snapshot.servers() {
+        if let Some(url) = &server.url {
+            let target = ProbeTarget { server: server.name.clone(), url: Arc::clone(url), sharing: server.sharing };
+            let path = |field: &str| format!("server.{}.{field}", server.name);
+            targets.insert(key(&target), (target, Paths { url: path("url"), sharing: path("sharing") }));
+        }
+    }
+    for tenant in snapshot.tenants() {
+        for grant in tenant.servers() {
+            if let Placement::Remote(url) = grant.placement() {
+                let server = grant.server().name.clone();
+                let path = format!("tenant.{}.servers.{server}.placement", tenant.name());
+                let target = ProbeTarget { server, url: Arc::clone(url), sharing: None };
+                targets.insert(key(&target), (target, Paths { url: path.clone(), sharing: path }));
+            }
+        }
+    }
+    targets
+}
+
+fn key(target: &ProbeTarget) -> Key {
+    (Arc::clone(&target.url), target.server.clone(), target.sharing.map(Sharing::as_str))
+}

@@ -1,0 +1,127 @@
+//! Every route of the admin API, in one table. A handler's type asks for an [`Operator`], so there is no writing one
+//! that answers to anybody else.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use axum::{Extension, Json, RequestExt, Router};
+use partywall_identity::Operator;
+use serde::de::DeserializeOwned;
+
+use crate::BoxFuture;
+use crate::control::Control;
+use crate::door::guard;
+use crate::refused::Refused;
+use crate::view;
+use crate::wire::{Applied, Apply, Tenant, Tenants};
+
+/// Most bytes of a request's body. Default 16 MiB: the documents of ten thousand tenants in one apply.
+const BODY_BYTES_MAX: usize = 16 << 20;
+
+/// A row of the table.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path; what stands in braces is the caller's.
+    pub path: &'static str,
+    handler: Handler,
+}
+
+type Handler = fn(Control, Operator, Request) -> BoxFuture<'static, Response>;
+
+/// Every route there is.
+pub static ROUTES: [Route; 3] = [
+    Route {
+        method: Method::POST,
+        path: "/api/v1/apply",
+        handler: |control, operator, request| Box::pin(async move { answer(apply(control, operator, request).await) }),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/tenants",
+        handler: |control, operator, _| Box::pin(async move { answer(tenants(control, operator).await) }),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/tenants/{name}",
+        handler: |control, operator, request| Box::pin(async move { answer(tenant(control, operator, request).await) }),
+    },
+];
+
+/// The admin API. Everything in it stands behind the door, what does not exist included.
+pub fn router(control: Control) -> Router {
+    let mut router = Router::new();
+    for route in &ROUTES {
+        let handler = route.handler;
+        let handle = move |State(control): State<Control>,
+                           Extension(operator): Extension<Operator>,
+                           request: Request| { handler(control, operator, request) };
+        // Every method in the table is one that HTTP names, and for those there is a filter.
+        if let Ok(filter) = MethodFilter::try_from(route.method.clone()) {
+            router = router.route(route.path, on(filter, handle));
+        }
+    }
+    router
+        .fallback(no_path)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(control.clone(), guard))
+        .with_state(control)
+}
+
+async fn apply(control: Control, operator: Operator, request: Request) -> Result<Json<Applied>, Refused> {
+    let asked: Apply = body(request.into_body()).await?;
+    let applied = control.apply_as(&operator, &asked.files, asked.dry_run, asked.reason.as_deref()).await;
+    Ok(Json(applied?))
+}
+
+async fn tenants(control: Control, operator: Operator) -> Result<Json<Tenants>, Refused> {
+    look(control, operator, view::tenants).await.map(Json)
+}
+
+async fn tenant(control: Control, operator: Operator, mut request: Request) -> Result<Json<Tenant>, Refused> {
+    let Path(name): Path<String> = request.extract_parts().await.map_err(|_| {
+        Refused::new(StatusCode::BAD_REQUEST, "the tenant's name is not text", "write it as it is listed")
+    })?;
+    let asked = name.clone();
+    look(control, operator, move |snapshot| view::tenant(snapshot, &asked)).await?.map(Json).ok_or_else(|| {
+        let message = format!("no tenant `{name}`");
+        Refused::new(StatusCode::NOT_FOUND, message, "`partywall tenant list` shows those there are")
+    })
+}
+
+/// Looks at the configuration that stands, on a thread that may block.
+async fn look<T: Send + 'static>(
+    control: Control,
+    operator: Operator,
+    view: impl FnOnce(&partywall_tenancy::Snapshot) -> T + Send + 'static,
+) -> Result<T, Refused> {
+    let work = tokio::task::spawn_blocking(move || control.standing(&operator).map(|snapshot| view(&snapshot)));
+    Ok(work.await.map_err(|_| Refused::fault("the work was cut off"))??)
+}
+
+async fn body<T: DeserializeOwned>(body: Body) -> Result<T, Refused> {
+    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
+        let message = format!("the body is longer than {BODY_BYTES_MAX} bytes, or did not arrive whole");
+        Refused::new(StatusCode::PAYLOAD_TOO_LARGE, message, "apply fewer files at a time")
+    })?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let message = format!("the body is not what this route takes: {error}");
+        Refused::new(StatusCode::BAD_REQUEST, message, "is `partywall` here and there of the same version?")
+    })
+}
+
+fn answer(result: Result<impl IntoResponse, Refused>) -> Response {
+    result.map_or_else(IntoResponse::into_response, IntoResponse::into_response)
+}
+
+async fn no_path() -> Refused {
+    Refused::new(StatusCode::NOT_FOUND, "no such path", "is `partywall` here and there of the same version?")
+}
+
+async fn no_method() -> Refused {
+    let message = "the method is not served at this path";
+    Refused::new(StatusCode::METHOD_NOT_ALLOWED, message, "the `Allow` header names those that are")
+}

@@ -1,0 +1,206 @@
+//! What crosses the admin API's wire, for both its ends.
+
+use serde::{Deserialize, Serialize};
+
+/// A file of documents; its ending says how to read it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Its name, as mistakes cite it.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// `POST /api/v1/apply`: these documents shall stand; what is not mentioned stays.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Apply {
+    /// The documents.
+    pub files: Vec<File>,
+    /// Do everything but write.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Why, for the history.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What an apply did, or would do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Applied {
+    /// The revision that stands now.
+    pub revision: u64,
+    /// Every document mentioned.
+    pub changes: Vec<Change>,
+    /// Which nodes enforce it; none if nothing was written.
+    pub enforced: Option<Enforced>,
+}
+
+/// What became of one document.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Change {
+    /// `issuer`, `server`, `plan` or `tenant`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub change: Fate,
+}
+
+/// What became of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It is new.
+    Created,
+    /// It is another than before.
+    Changed,
+    /// It says what it said before.
+    Unchanged,
+}
+
+impl Fate {
+    /// The word, as on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// Which nodes enforce a revision.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Enforced {
+    /// How many do.
+    pub nodes: usize,
+    /// How many there are.
+    pub of: usize,
+    /// Milliseconds from the writing until the last one did; none if one does not yet.
+    pub after_ms: Option<u64>,
+}
+
+/// Something wrong in a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mistake {
+    /// Where it is written: `acme.toml:12:9`. None: in a document that stands already.
+    pub place: Option<String>,
+    /// What it is about: `tenant.acme.identities.0.issuer`.
+    pub path: String,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}
+
+/// The body of every answer that is no success.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Refused {
+    /// Why.
+    pub error: Problem,
+    /// Everything wrong in the documents, if that is why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistakes: Vec<Mistake>,
+}
+
+/// Why something was refused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    /// What is wrong.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+}
+
+/// `GET /api/v1/tenants`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Tenants {
+    /// The revision that stands.
+    pub revision: u64,
+    /// The tenants, by name.
+    pub tenants: Vec<TenantLine>,
+}
+
+/// One tenant of the list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TenantLine {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// Its plan.
+    pub plan: String,
+    /// Whether its calls are refused.
+    pub suspended: bool,
+    /// The servers granted.
+    pub servers: Vec<String>,
+}
+
+/// `GET /api/v1/tenants/{name}`: a tenant as it is enforced, plan and overrides taken together.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Tenant {
+    /// The revision that stands.
+    pub revision: u64,
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// Its plan.
+    pub plan: String,
+    /// Whether its calls are refused.
+    pub suspended: bool,
+    /// What in a token means this tenant.
+    pub identities: Vec<Identity>,
+    /// Its limits.
+    pub limits: Vec<Limit>,
+    /// The servers granted.
+    pub servers: Vec<Server>,
+}
+
+/// What in a token means a tenant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Identity {
+    /// The issuer's document.
+    pub issuer: String,
+    /// The value of its tenant claim; none: every token of this issuer.
+    pub value: Option<String>,
+}
+
+/// A limit in force.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Limit {
+    /// Its name, which says its unit.
+    pub name: String,
+    /// Its value.
+    pub value: u64,
+    /// Who set it: `tenant`, `plan` or `default`.
+    pub origin: String,
+}
+
+/// What a tenant may do with a server, and where its calls go.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Server {
+    /// The server's name.
+    pub name: String,
+    /// `shared` or `remote`.
+    pub placement: String,
+    /// The URL behind the placement.
+    pub upstream: String,
+    /// The tools granted, as patterns; empty: none.
+    pub tools: String,
+    /// The prompts granted, as patterns; empty: none.
+    pub prompts: String,
+    /// The resources granted, as patterns; empty: none.
+    pub resources: String,
+    /// The scopes that tools need.
+    pub scopes: Vec<Scopes>,
+}
+
+/// The scopes that some tools need.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Scopes {
+    /// The tools, as a pattern.
+    pub tools: String,
+    /// All that they need.
+    pub needed: Vec<String>,
+}
