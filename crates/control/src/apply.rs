@@ -138,6 +138,9 @@ impl Draft {
         let before = control.compile(base, &documents).ok();
         let (puts, changes) = merge(&mut documents, source);
         let after = checked(base, &documents, source)?;
+        if !control.parts().development {
+            refuse_development(&after, source)?;
+        }
         let targets = probe::new_targets(before.as_deref(), &after);
         Ok(Self { base, puts, changes, targets })
     }
@@ -185,6 +188,18 @@ fn checked(base: Revision, documents: &[Document], source: &Source) -> Result<Sn
             Err(NotApplied::Mistakes(mistakes))
         }
     }
+}
+
+/// A development issuer is for the demo: whoever has its folder can be any tenant.
+fn refuse_development(after: &Snapshot, source: &Source) -> Result<(), NotApplied> {
+    let development = after.issuers().map(partywall_identity::Issuer::settings).filter(|issuer| issuer.development);
+    let mistake = |path| partywall_documents::Mistake {
+        path,
+        message: "a development issuer is for `partywall demo` alone; use an issuer of your own".to_owned(),
+    };
+    let mistakes: Vec<_> =
+        development.map(|issuer| source.locate(mistake(format!("issuer.{}.development", issuer.name)))).collect();
+    if mistakes.is_empty() { Ok(()) } else { Err(NotApplied::Mistakes(mistakes)) }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, NotApplied> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use partywall_documents::{Document, Mistake};
 use partywall_domain::Revision;
 use partywall_identity::{Operator, OperatorKey, SystemAuthority};
+use partywall_ledger::Ledger;
 use partywall_store::{Store, StoreError};
 use partywall_tenancy::{Snapshot, compile};
 
@@ -26,6 +27,12 @@ pub struct Parts {
     pub prober: Arc<dyn Prober>,
     /// How nodes are asked.
     pub fleet: Arc<dyn Fleet>,
+    /// The books of this node.
+    pub ledger: Ledger,
+    /// The URL that clients use, of which tokens' audiences are made.
+    pub public_url: String,
+    /// Whether documents may trust a development issuer, whose tokens anybody with its folder can make.
+    pub development: bool,
 }
 
 /// The control plane. Cheap to clone.

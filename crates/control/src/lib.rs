@@ -8,6 +8,7 @@ pub mod wire;
 mod apply;
 mod control;
 mod door;
+mod explain;
 mod fleet;
 mod probe;
 mod refused;
@@ -20,6 +21,7 @@ pub use control::{Control, Parts};
 pub use fleet::{Fleet, NodeAck};
 pub use probe::{ProbeFailure, ProbeTarget, Prober};
 pub use routes::{ROUTES, Route, router};
+pub use source::Located;
 
 /// A future that can be held without knowing its type: what the traits implemented elsewhere give.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -8,15 +8,17 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use axum::{Extension, Json, RequestExt, Router};
+use partywall_domain::RequestId;
 use partywall_identity::Operator;
 use serde::de::DeserializeOwned;
 
 use crate::BoxFuture;
 use crate::control::Control;
 use crate::door::guard;
+use crate::explain;
 use crate::refused::Refused;
 use crate::view;
-use crate::wire::{Applied, Apply, Tenant, Tenants};
+use crate::wire::{Applied, Apply, Explain, Explanation, Tenant, Tenants};
 
 /// Most bytes of a request's body. Default 16 MiB: the documents of ten thousand tenants in one apply.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -33,7 +35,7 @@ pub struct Route {
 type Handler = fn(Control, Operator, Request) -> BoxFuture<'static, Response>;
 
 /// Every route there is.
-pub static ROUTES: [Route; 3] = [
+pub static ROUTES: [Route; 5] = [
     Route {
         method: Method::POST,
         path: "/api/v1/apply",
@@ -48,6 +50,20 @@ pub static ROUTES: [Route; 3] = [
         method: Method::GET,
         path: "/api/v1/tenants/{name}",
         handler: |control, operator, request| Box::pin(async move { answer(tenant(control, operator, request).await) }),
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/v1/explain",
+        handler: |control, operator, request| {
+            Box::pin(async move { answer(explain_token(control, operator, request).await) })
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/requests/{id}",
+        handler: |control, operator, request| {
+            Box::pin(async move { answer(explain_request(control, operator, request).await) })
+        },
     },
 ];
 
@@ -90,6 +106,33 @@ async fn tenant(control: Control, operator: Operator, mut request: Request) -> R
         let message = format!("no tenant `{name}`");
         Refused::new(StatusCode::NOT_FOUND, message, "`partywall tenant list` shows those there are")
     })
+}
+
+async fn explain_token(control: Control, operator: Operator, request: Request) -> Result<Json<Explanation>, Refused> {
+    let asked: Explain = body(request.into_body()).await?;
+    let about = control.clone();
+    look(control, operator, move |snapshot| explain::token(about.parts(), snapshot, &asked)).await.map(Json)
+}
+
+async fn explain_request(
+    control: Control,
+    operator: Operator,
+    mut request: Request,
+) -> Result<Json<Explanation>, Refused> {
+    let Path(id): Path<String> = request.extract_parts().await.map_err(|_| not_an_id())?;
+    let id: RequestId = id.parse().map_err(|_| not_an_id())?;
+    let about = control.clone();
+    let explained = look(control, operator, move |snapshot| explain::request(about.parts(), snapshot, id)).await?;
+    let explained = explained.map_err(|error| Refused::fault(format!("the journal cannot be read: {error}")))?;
+    explained.map(Json).ok_or_else(|| {
+        let hint = "ids stand in the `partywall-request-id` header of answers and in log lines of this node";
+        Refused::new(StatusCode::NOT_FOUND, format!("no request `{id}` in this node's journal"), hint)
+    })
+}
+
+fn not_an_id() -> Refused {
+    let hint = "ids stand in the `partywall-request-id` header of answers and in log lines";
+    Refused::new(StatusCode::BAD_REQUEST, "this is not a request id: 32 hexadecimal digits are expected", hint)
 }
 
 /// Looks at the configuration that stands, on a thread that may block.

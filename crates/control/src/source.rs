@@ -20,6 +20,29 @@ use places::Places;
 /// The version of the documents' schema that this reads.
 const VERSION: u64 = 1;
 
+/// One file that is no document, such as settings: its value, and where everything in it stands.
+pub struct Located {
+    /// What it says.
+    pub value: Value,
+    file: String,
+    places: Places,
+}
+
+impl Located {
+    /// Reads a file in the format that its ending says. The error is every mistake of syntax.
+    pub fn read(file: &File) -> Result<Self, Vec<Mistake>> {
+        let parsed = read(Format::of(&file.name)?, file)?;
+        Ok(Self { value: parsed.value, file: file.name.clone(), places: Places::of(&file.name, parsed.places) })
+    }
+
+    /// A mistake with its place: where the path is written, or else the top of the file.
+    pub fn locate(&self, mistake: partywall_documents::Mistake) -> Mistake {
+        let path = mistake.path.trim_start_matches('.').to_owned();
+        let place = self.places.find(&path).unwrap_or_else(|| places::top(&self.file));
+        Mistake { place: Some(place), path, message: mistake.message }
+    }
+}
+
 /// What files say.
 #[derive(Default)]
 pub(crate) struct Source {

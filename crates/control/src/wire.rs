@@ -204,3 +204,75 @@ pub struct Scopes {
     /// All that they need.
     pub needed: Vec<String>,
 }
+
+/// `POST /api/v1/explain`: what would a call with this token meet?
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explain {
+    /// The token.
+    pub token: String,
+    /// The server that would be called.
+    #[serde(default)]
+    pub server: Option<String>,
+    /// The tool that would be called.
+    #[serde(default)]
+    pub tool: Option<String>,
+}
+
+/// Why something was, or would be, as it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The revision that stands now.
+    pub revision: u64,
+    /// Whether the call is let through, and if not, why.
+    pub verdict: Verdict,
+    /// By which rule this is the tenant.
+    pub rule: Option<String>,
+    /// Who was calling.
+    pub caller: Option<Caller>,
+    /// The tenant as it is configured now.
+    pub tenant: Option<Tenant>,
+    /// What it has left of its limits now.
+    pub left: Option<Left>,
+    /// What the journal has of the request, oldest first.
+    pub journal: Vec<partywall_ledger::Entry>,
+}
+
+/// Let through or refused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Verdict {
+    /// `let_through`, `refused`, `in_flight`, or how the call ended.
+    pub outcome: String,
+    /// Which refusal.
+    pub refusal: Option<String>,
+    /// Why.
+    pub why: String,
+    /// What to do.
+    pub next: String,
+}
+
+/// Who is calling, as the token says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Caller {
+    /// The issuer's document.
+    pub issuer: String,
+    /// The subject.
+    pub subject: String,
+    /// The OAuth client.
+    pub client: String,
+    /// The scopes; none for a request of the past, whose journal does not keep them.
+    pub scope: Option<String>,
+    /// When the token ends, in seconds since the Unix epoch.
+    pub expires: Option<u64>,
+}
+
+/// What is left of a tenant's limits.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Left {
+    /// Calls that may come at once.
+    pub calls: u32,
+    /// Calls in flight.
+    pub calls_in_flight: u32,
+    /// Streams open.
+    pub streams_open: u32,
+}

@@ -44,7 +44,7 @@ pub use listener::{DRAIN_TIMEOUT, serve};
 pub use public_url::PublicUrl;
 pub use reply::ReplyBody;
 pub use said::SaidBook;
-pub use upstream::{Probe, Signer};
+pub use upstream::{Probe, ProbeError, Signer};
 
 use upstream::Pools;
 

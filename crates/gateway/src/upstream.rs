@@ -22,7 +22,7 @@ use partywall_tenancy::Owned;
 
 pub use assertion::Signer;
 pub(crate) use pool::Pools;
-pub use probe::Probe;
+pub use probe::{Probe, ProbeError};
 
 use crate::Gateway;
 use crate::booked::Refused;

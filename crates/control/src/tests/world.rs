@@ -9,6 +9,7 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use partywall_domain::{Revision, Said};
 use partywall_identity::{Job, Operator, OperatorKey, SystemAuthority};
+use partywall_ledger::Ledger;
 use partywall_store::Store;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -95,7 +96,7 @@ impl Fleet for Nodes {
 
 pub(super) fn world() -> World {
     let dir = TempDir::new().unwrap();
-    let store = Store::open(&dir.path().join("partywall.db")).unwrap();
+    let store = Store::open(dir.path().join("partywall.db")).unwrap();
     let upstreams = Arc::new(Upstreams::default());
     let control = Control::new(Parts {
         store: store.clone(),
@@ -104,6 +105,9 @@ pub(super) fn world() -> World {
         listener: "127.0.0.1:7401".parse().unwrap(),
         prober: Arc::clone(&upstreams) as Arc<dyn Prober>,
         fleet: Arc::new(Nodes),
+        ledger: Ledger::open(&dir.path().join("journal")).unwrap().0,
+        public_url: "http://127.0.0.1:7400".to_owned(),
+        development: true,
     });
     World { _dir: dir, store, control, upstreams }
 }

@@ -33,6 +33,15 @@ pub struct Probe<'a> {
     pub sharing: Option<Sharing>,
 }
 
+/// Why a server cannot be used as its document says. The texts are sentences for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeError {
+    /// It is not there, or is no MCP server.
+    Url(String),
+    /// It does not prove what `sharing` says.
+    Sharing(Vec<String>),
+}
+
 #[derive(Clone, Copy)]
 enum Question {
     Discover,
@@ -46,17 +55,17 @@ struct Answer {
 }
 
 impl Gateway {
-    /// What the server says of itself. The errors are sentences for the operator who wants to use it.
-    pub async fn probe(&self, _: &SystemAuthority, probe: &Probe<'_>) -> Result<Said, Vec<String>> {
+    /// What the server says of itself, and with `sharing = "assertion"` the proof that it verifies.
+    pub async fn probe(&self, _: &SystemAuthority, probe: &Probe<'_>) -> Result<Said, ProbeError> {
         let client = self.pools.of(TenantId::NOBODY);
         let genuine = self.signer.probe(probe.server.as_str());
-        let discover = ask(&client, probe.url, Question::Discover, genuine.clone()).await.map_err(|why| vec![why])?;
-        let initialize = ask(&client, probe.url, Question::Initialize, genuine).await.map_err(|why| vec![why])?;
+        let discover = ask(&client, probe.url, Question::Discover, genuine.clone()).await.map_err(ProbeError::Url)?;
+        let initialize = ask(&client, probe.url, Question::Initialize, genuine).await.map_err(ProbeError::Url)?;
         let said = Said { discover: discover.result.map(Into::into), initialize: initialize.result.map(Into::into) };
         let question = match (&said.discover, &said.initialize) {
             (Some(_), _) => Question::Discover,
             (None, Some(_)) => Question::Initialize,
-            (None, None) => return Err(vec![no_server(probe, discover.status, initialize.status)]),
+            (None, None) => return Err(ProbeError::Url(no_server(probe, discover.status, initialize.status))),
         };
         if probe.sharing == Some(Sharing::Assertion) {
             self.prove(&client, probe, question).await?;
@@ -65,7 +74,7 @@ impl Gateway {
     }
 
     /// The question that the server answers, without an assertion and with forged ones: all must be refused.
-    async fn prove(&self, client: &Client, probe: &Probe<'_>, question: Question) -> Result<(), Vec<String>> {
+    async fn prove(&self, client: &Client, probe: &Probe<'_>, question: Question) -> Result<(), ProbeError> {
         let server = probe.server.as_str();
         let mut broken = Vec::new();
         for (what, assertion) in [
@@ -73,7 +82,7 @@ impl Gateway {
             ("with an assertion that somebody else signed", forged(&self.signer, server)),
             ("with an assertion for another server", self.signer.probe(&format!("not-{server}"))),
         ] {
-            let answer = ask(client, probe.url, question, assertion).await.map_err(|why| vec![why])?;
+            let answer = ask(client, probe.url, question, assertion).await.map_err(ProbeError::Url)?;
             if !matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
                 broken.push(format!(
                     "server `{server}` answered a call {what} ({}): it does not verify assertions, so it must not be shared \
@@ -82,7 +91,7 @@ impl Gateway {
                 ));
             }
         }
-        if broken.is_empty() { Ok(()) } else { Err(broken) }
+        if broken.is_empty() { Ok(()) } else { Err(ProbeError::Sharing(broken)) }
     }
 }
 

@@ -30,6 +30,9 @@ pub struct Entry {
     pub revision: u64,
     /// The issuer of the token.
     pub issuer: String,
+    /// What its tenant claim said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_claim: Option<String>,
     /// The token's subject.
     pub subject: String,
     /// The token's client.
@@ -75,6 +78,7 @@ impl Entry {
             tenant: Some(tenant.name().to_string()),
             revision: tenant.revision().0,
             issuer: principal.issuer().to_string(),
+            tenant_claim: principal.tenant_claim().map(str::to_owned),
             subject: principal.subject().to_owned(),
             client: principal.client().to_owned(),
             server: call.server.clone(),

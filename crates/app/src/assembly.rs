@@ -1,0 +1,206 @@
+//! Wiring: the parts of one process, put together.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use partywall_control::{Control, Parts};
+use partywall_domain::event;
+use partywall_gateway::{Gateway, PublicUrl, SaidBook, Signer};
+use partywall_identity::{Job, Operator, OperatorKey, SystemAuthority};
+use partywall_ledger::Ledger;
+use partywall_node::Follower;
+use partywall_store::Store;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::data::{Data, Running};
+use crate::keys::{self, KeyRing};
+use crate::ports::{GatewayProber, ThisNode};
+use crate::refresh;
+
+/// The name under which the first operator's deeds are on record.
+const BOOTSTRAP: &str = "bootstrap";
+
+/// What to put together.
+pub(crate) struct Plan {
+    pub(crate) data: Data,
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin_listen: SocketAddr,
+    /// The URL that clients use; none: the listener's own.
+    pub(crate) public_url: Option<String>,
+    /// Whether documents may trust a development issuer.
+    pub(crate) development: bool,
+}
+
+/// A process put together, not serving yet.
+pub(crate) struct Assembly {
+    pub(crate) store: Store,
+    pub(crate) authority: Arc<SystemAuthority>,
+    pub(crate) keys: KeyRing,
+    pub(crate) control: Control,
+    pub(crate) operator: Operator,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) running: Running,
+    pub(crate) stop: CancellationToken,
+    follower: Follower,
+    front: TcpListener,
+    admin: TcpListener,
+    _lock: std::fs::File,
+}
+
+impl Assembly {
+    pub(crate) async fn new(plan: Plan) -> anyhow::Result<Self> {
+        let lock = plan.data.lock()?;
+        let front = bind(plan.listen, "--listen").await?;
+        let admin = bind(plan.admin_listen, "--admin-listen").await?;
+        let listening = front.local_addr()?;
+        let public_url = plan.public_url.unwrap_or_else(|| format!("http://{listening}"));
+        let public_url = PublicUrl::new(&public_url, listening).map_err(|why| anyhow!("public_url: {why}"))?;
+        let store = Store::open(&plan.data.store())?;
+        let authority = Arc::new(SystemAuthority::take().context("the system authority is taken")?);
+        let (keys, made_master_key) = KeyRing::open(&plan.data)?;
+        if made_master_key {
+            eprintln!(
+                "made a master key, `{}/master.key`: keep a copy, without it the store's keys are lost",
+                plan.data.path().display()
+            );
+        }
+        let (operator_key, operator) = operator(&plan.data)?;
+        let (ledger, closed) = Ledger::open(&plan.data.journal())?;
+        if closed > 0 {
+            tracing::warn!(event = event::RECOVERED, count = closed);
+        }
+        let stop = CancellationToken::new();
+        let follower = Follower::start(store.clone(), Arc::clone(&authority), &stop).await?;
+        if !plan.development {
+            refuse_development(&follower)?;
+        }
+        let signer = Signer::new(public_url.as_str(), &keys.signing_key(&store, &authority, keys::ASSERTIONS)?)
+            .map_err(|why| anyhow!(why))?;
+        let said = remembered(&store, &authority)?;
+        let running = Running {
+            admin: format!("http://{}", admin.local_addr()?),
+            public: public_url.as_str().to_owned(),
+            pid: std::process::id(),
+        };
+        let gateway = Arc::new(Gateway::new(
+            follower.snapshot(),
+            ledger.clone(),
+            keys.seal_keys()?,
+            signer,
+            said,
+            public_url,
+            CancellationToken::new(),
+        ));
+        let control = Control::new(Parts {
+            store: store.clone(),
+            authority: Arc::clone(&authority),
+            operator: operator_key,
+            listener: admin.local_addr()?,
+            prober: Arc::new(GatewayProber { gateway: Arc::clone(&gateway), authority: Arc::clone(&authority) }),
+            fleet: Arc::new(ThisNode(follower.enforcement())),
+            ledger,
+            public_url: running.public.clone(),
+            development: plan.development,
+        });
+        plan.data.write_running(&running)?;
+        Ok(Self {
+            store,
+            authority,
+            keys,
+            control,
+            operator,
+            gateway,
+            running,
+            stop,
+            follower,
+            front,
+            admin,
+            _lock: lock,
+        })
+    }
+
+    /// Serves until `stop` is cancelled; drains, then returns. `ready` runs once both listeners serve.
+    pub(crate) async fn serve(self, ready: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+        let tasks = TaskTracker::new();
+        let front = tasks.spawn(partywall_gateway::serve(Arc::clone(&self.gateway), self.front, self.stop.clone()));
+        let router = partywall_control::router(self.control);
+        let admin = axum::serve(self.admin, router).with_graceful_shutdown(self.stop.clone().cancelled_owned());
+        tasks.spawn(
+            async move { admin.await.map_err(|error| tracing::warn!(event = event::CONNECTION, cause = %error)) },
+        );
+        tasks.spawn(refresh::run(Arc::clone(&self.gateway), self.store, self.authority, self.stop.clone()));
+        let done = ready.await;
+        if done.is_ok() {
+            tracing::info!(event = event::READY, public_url = self.running.public, admin = self.running.admin);
+            self.stop.cancelled().await;
+        }
+        self.stop.cancel();
+        tracing::info!(event = event::DRAINING);
+        let cut = front.await.unwrap_or_default();
+        tasks.close();
+        // What is left of the admin side is an operator's open connection; it does not hold the process.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), tasks.wait()).await;
+        drop(self.follower);
+        tracing::info!(event = event::STOPPED, connections_cut = cut);
+        done
+    }
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; is another partywall running? choose another address with `{flag}`, port 0 for any")
+    })
+}
+
+/// The operator's token of the first start: made once, readable by the owner of the data folder.
+fn operator(data: &Data) -> anyhow::Result<(OperatorKey, Operator)> {
+    let (token, _) = data.secret("operator.token", keys::random)?;
+    let key = OperatorKey::new(BOOTSTRAP, &token).ok_or_else(|| {
+        anyhow!("`operator.token` is too short to be safe; delete it and start again to have a new one made")
+    })?;
+    let operator = key.verify(&token)?;
+    Ok((key, operator))
+}
+
+/// Whoever has the data folder of a development issuer can be anybody: no real tenant stands behind such a door.
+fn refuse_development(follower: &Follower) -> anyhow::Result<()> {
+    let snapshot = follower.snapshot().load_full();
+    match snapshot.issuers().find(|issuer| issuer.settings().development) {
+        Some(issuer) => Err(anyhow!(
+            "the store trusts the development issuer `{}`, whose tokens anybody with its data folder can make; use a data \
+             folder of its own for `serve`, or run `partywall demo`",
+            issuer.settings().name
+        )),
+        None => Ok(()),
+    }
+}
+
+fn remembered(store: &Store, authority: &SystemAuthority) -> anyhow::Result<Arc<SaidBook>> {
+    let book = SaidBook::default();
+    for (url, said) in store.system(authority, Job::Prepare).all_said()? {
+        book.learn(url, &said);
+    }
+    Ok(Arc::new(book))
+}
+
+/// Cancels `stop` at the first signal to end; at the second the process ends at once.
+pub(crate) fn stop_on_signal(stop: CancellationToken) {
+    tokio::spawn(async move {
+        signal().await;
+        stop.cancel();
+        signal().await;
+        std::process::exit(1);
+    });
+}
+
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,240 @@
+//! The command line. Data goes to stdout and talk to stderr; exit codes are 0 done, 1 refused or failed, 2 usage.
+
+mod apply;
+mod explain;
+mod print;
+mod tenant;
+mod token;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::admin_client::AdminClient;
+use crate::{demo, serve};
+
+/// Serves MCP servers to many customers behind one URL. Each caller's OAuth token says whose call it is.
+#[derive(Parser)]
+#[command(name = "partywall", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything in one process: gateway, store, a notes server, and an issuer that makes tokens
+    Demo(Demo),
+    /// Run the gateway and its admin listener
+    Serve {
+        /// The settings, in TOML
+        #[arg(long, value_name = "FILE", env = "PARTYWALL_CONFIG")]
+        config: PathBuf,
+    },
+    /// Apply documents: issuers, servers, plans and tenants
+    Apply {
+        /// A file (.toml, .yaml, .json), or a folder of such files
+        #[arg(short, long = "file", value_name = "PATH", required = true, num_args = 1..)]
+        files: Vec<PathBuf>,
+        /// Check and show what would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Why, for the history
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        admin: Admin,
+    },
+    /// Look at tenants
+    Tenant {
+        #[command(subcommand)]
+        command: Tenant,
+    },
+    /// Make a token with the development issuer of a demo
+    Token(Token),
+    /// Explain a token or a request: which tenant, by which rule, what is left, why refused
+    Explain(Explain),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Where the demo keeps its data
+    #[arg(long, value_name = "DIR", default_value = ".partywall", env = "PARTYWALL_DATA")]
+    pub(crate) data: PathBuf,
+    /// Where clients connect; loopback only, since anybody may make tokens here
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7400")]
+    pub(crate) listen: SocketAddr,
+    /// Where operators connect
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7401")]
+    pub(crate) admin_listen: SocketAddr,
+    /// Put this MCP server (Streamable HTTP) behind the gateway in place of notes
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// Play the story with real calls, then stop
+    #[arg(long, conflicts_with = "server")]
+    pub(crate) tour: bool,
+    /// Write log lines to this file and not to stderr
+    #[arg(long, value_name = "FILE", env = "PARTYWALL_LOG_FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Tenant {
+    /// List the tenants
+    List {
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        admin: Admin,
+    },
+    /// Show one tenant: identities, limits with their origin, servers and what it may call
+    Show {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        admin: Admin,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Token {
+    /// The data folder of the demo
+    #[arg(long, value_name = "DIR", default_value = ".partywall", env = "PARTYWALL_DATA")]
+    pub(crate) data: PathBuf,
+    /// What the token's tenant claim shall say
+    #[arg(long)]
+    pub(crate) tenant: String,
+    /// Whom the token shall speak for
+    #[arg(long)]
+    pub(crate) subject: String,
+    /// Scopes, separated by spaces
+    #[arg(long, default_value = "")]
+    pub(crate) scope: String,
+    /// How long it shall live: 90s, 15m, 12h, 7d
+    #[arg(long, default_value = "12h", value_parser = lifetime)]
+    pub(crate) ttl: Duration,
+    /// For this server alone; otherwise for all
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server: Option<String>,
+}
+
+#[derive(Args)]
+#[group(id = "about", required = true, multiple = false, args = ["token", "request"])]
+pub(crate) struct Explain {
+    /// Read a token from this file, or from stdin with `-`
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) token: Option<String>,
+    /// The id of a request, from the `partywall-request-id` header or a log line
+    pub(crate) request: Option<String>,
+    /// With --token: what a call to this server would meet
+    #[arg(long, requires = "token")]
+    pub(crate) server: Option<String>,
+    /// With --token and --server: what a call of this tool would meet
+    #[arg(long, requires = "server")]
+    pub(crate) tool: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+}
+
+/// How to reach the admin listener.
+#[derive(Args)]
+pub(crate) struct Admin {
+    /// The data folder of the partywall that runs: its address and the operator's token are read from there
+    #[arg(long, value_name = "DIR", default_value = ".partywall", env = "PARTYWALL_DATA")]
+    data: PathBuf,
+    /// The admin listener's URL, if not the one in the data folder
+    #[arg(long, value_name = "URL", env = "PARTYWALL_ADMIN")]
+    admin: Option<String>,
+    /// A file with the operator's token, if not the one in the data folder
+    #[arg(long, value_name = "FILE", env = "PARTYWALL_OPERATOR_TOKEN_FILE")]
+    operator_token: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Output {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+impl Admin {
+    pub(crate) fn client(&self) -> anyhow::Result<AdminClient> {
+        let data = || crate::data::Data::existing(&self.data);
+        let url = match &self.admin {
+            Some(url) => url.clone(),
+            None => data()?.running()?.admin,
+        };
+        let token = match &self.operator_token {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| anyhow::anyhow!("the operator's token `{}` cannot be read: {error}", path.display()))?
+                .trim()
+                .to_owned(),
+            None => data()?.operator_token()?,
+        };
+        AdminClient::new(&url, &token)
+    }
+}
+
+/// Does what was asked.
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Demo(demo) => demo::run(demo).await,
+        Command::Serve { config } => serve::run(&config).await,
+        Command::Apply { files, dry_run, reason, output, admin } => {
+            apply::run(&admin.client()?, &files, dry_run, reason.as_deref(), output.output).await
+        }
+        Command::Tenant { command: Tenant::List { output, admin } } => {
+            tenant::list(&admin.client()?, output.output).await
+        }
+        Command::Tenant { command: Tenant::Show { name, output, admin } } => {
+            tenant::show(&admin.client()?, &name, output.output).await
+        }
+        Command::Token(token) => token::run(&token),
+        Command::Explain(explain) => explain::run(&explain).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "partywall", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// `90s`, `15m`, `12h` or `7d`.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time; write for example 90s, 15m, 12h or 7d");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(seconds)
+        .filter(|total| (1..=31_536_000).contains(total))
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
+}

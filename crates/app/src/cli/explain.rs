@@ -1,0 +1,70 @@
+//! `partywall explain`: why a request ended as it did, or what a call with a token would meet.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use partywall_control::wire::{Explain as Asked, Explanation};
+
+use super::{Explain, Format, print, tenant};
+
+pub(crate) async fn run(explain: &Explain) -> anyhow::Result<ExitCode> {
+    let client = explain.admin.client()?;
+    let explanation: Explanation = match (&explain.token, &explain.request) {
+        (Some(source), _) => {
+            let asked = Asked { token: read(source)?, server: explain.server.clone(), tool: explain.tool.clone() };
+            client.post("/api/v1/explain", &asked).await?
+        }
+        (None, Some(request)) => {
+            let id: partywall_domain::RequestId = request.parse().with_context(|| {
+                format!("`{request}` is not a request id; it stands in `partywall-request-id` and in log lines")
+            })?;
+            client.get(&format!("/api/v1/requests/{id}")).await?
+        }
+        (None, None) => anyhow::bail!("say what to explain: `--token -` or a request id"),
+    };
+    match explain.output.output {
+        Format::Json => print::json(&explanation)?,
+        Format::Table => print::data(&page(&explanation))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(source: &str) -> anyhow::Result<String> {
+    if source != "-" {
+        return std::fs::read_to_string(source).with_context(|| format!("the token file `{source}` cannot be read"));
+    }
+    let mut token = String::new();
+    std::io::stdin().read_to_string(&mut token).context("the token on stdin cannot be read")?;
+    Ok(token)
+}
+
+fn page(explanation: &Explanation) -> String {
+    let verdict = &explanation.verdict;
+    let refusal = verdict.refusal.as_ref().map(|refusal| format!(" ({refusal})")).unwrap_or_default();
+    let mut facts = vec![("verdict", format!("{}{refusal}", verdict.outcome)), ("because", verdict.why.clone())];
+    facts.push(("next", verdict.next.clone()));
+    if let Some(caller) = &explanation.caller {
+        facts
+            .push(("caller", format!("{} by client {}, from issuer {}", caller.subject, caller.client, caller.issuer)));
+        facts.push(("scopes", caller.scope.clone().unwrap_or_default()));
+    }
+    facts.push(("rule", explanation.rule.clone().unwrap_or_default()));
+    if let Some(left) = &explanation.left {
+        let left = format!(
+            "{} calls at once; {} in flight, {} streams open",
+            left.calls, left.calls_in_flight, left.streams_open
+        );
+        facts.push(("left", left));
+    }
+    for entry in &explanation.journal {
+        let name = entry.name.as_deref().unwrap_or_default();
+        let took = entry.duration_us.map(|us| format!(", {us} us")).unwrap_or_default();
+        let at = format!("{} {} {} {name} at revision {}{took}", entry.at, entry.server, entry.method, entry.revision);
+        facts.push((if entry.kind == "began" { "began" } else { "ended" }, at));
+    }
+    let facts = facts.iter().filter(|(_, value)| !value.is_empty());
+    let mut page: Vec<_> = facts.map(|(name, value)| format!("{name:<9} {}", print::plain(value))).collect();
+    page.extend(explanation.tenant.as_ref().map(|now| format!("\n{}", tenant::page(now))));
+    page.join("\n")
+}

@@ -1,0 +1,151 @@
+//! `partywall demo`: everything in one process, two customers, a server they share, and an issuer for their tokens.
+//!
+//! It is the product with embedded defaults; only the issuer is for play, so it serves loopback alone.
+
+mod banner;
+mod documents;
+mod notes;
+mod tour;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use partywall_control::{Control, NotApplied, wire::File};
+use partywall_domain::Sharing;
+use partywall_gateway::{Probe, ProbeError};
+use partywall_identity::Operator;
+use tokio_util::sync::CancellationToken;
+
+use crate::assembly::{Assembly, Plan, stop_on_signal};
+use crate::cli::Demo;
+use crate::data::Data;
+use crate::development::{DevelopmentIssuer, Grant};
+use crate::keys::DEVELOPMENT_ISSUER;
+use crate::log;
+
+/// How long the tokens that the demo prints live. A day: a demo is shown more than once.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(crate) async fn run(demo: Demo) -> anyhow::Result<ExitCode> {
+    if !demo.listen.ip().is_loopback() || !demo.admin_listen.ip().is_loopback() {
+        bail!(
+            "the demo listens on loopback alone, since whoever reaches its issuer can be anybody; use 127.0.0.1, or \
+             `partywall serve` with an issuer of your own"
+        );
+    }
+    let log = log::start(demo.log_file.as_deref())?;
+    let data = Data::create(&demo.data)?;
+    let assembly = Assembly::new(Plan {
+        data: data.clone(),
+        listen: demo.listen,
+        admin_listen: demo.admin_listen,
+        public_url: None,
+        development: true,
+    })
+    .await?;
+    stop_on_signal(assembly.stop.clone());
+    let stage = Stage::new(&assembly, &demo, data)?;
+    // The tour shows to each call its line, so it keeps the lines in place of writing them.
+    let tap = demo.tour.then(|| log.tap());
+    let stop = assembly.stop.clone();
+    assembly
+        .serve(async move {
+            stage.set(&demo).await?;
+            match tap {
+                Some(tap) => {
+                    let told = tour::play(&stage, &tap).await;
+                    stop.cancel();
+                    told
+                }
+                None => banner::print(&stage),
+            }
+        })
+        .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the demo has set up, and what the banner and the tour show.
+struct Stage {
+    data: Data,
+    public: String,
+    admin: String,
+    issuer: DevelopmentIssuer,
+    control: Control,
+    operator: Operator,
+    gateway: std::sync::Arc<partywall_gateway::Gateway>,
+    authority: std::sync::Arc<partywall_identity::SystemAuthority>,
+    /// The name of the server in the catalog.
+    server: &'static str,
+    stop: CancellationToken,
+}
+
+impl Stage {
+    fn new(assembly: &Assembly, demo: &Demo, data: Data) -> anyhow::Result<Self> {
+        let key = assembly.keys.signing_key(&assembly.store, &assembly.authority, DEVELOPMENT_ISSUER)?;
+        Ok(Self {
+            data,
+            public: assembly.running.public.clone(),
+            admin: assembly.running.admin.clone(),
+            issuer: DevelopmentIssuer::new(&assembly.running.public, &key),
+            control: assembly.control.clone(),
+            operator: assembly.operator.clone(),
+            gateway: assembly.gateway.clone(),
+            authority: assembly.authority.clone(),
+            server: if demo.server.is_some() { documents::OWN_SERVER } else { documents::NOTES },
+            stop: assembly.stop.clone(),
+        })
+    }
+
+    /// Starts the server and applies the documents.
+    async fn set(&self, demo: &Demo) -> anyhow::Result<()> {
+        let (url, sharing) = match &demo.server {
+            Some(url) => (url.clone(), self.sharing_of(url).await?),
+            None => (notes::start(self).await?, Sharing::Assertion),
+        };
+        let files = documents::files(self, &url, sharing)?;
+        apply(&self.control, &self.operator, &files).await
+    }
+
+    /// Why the user's own server may be shared: it verifies the assertion, or the user says so by putting it here.
+    async fn sharing_of(&self, url: &str) -> anyhow::Result<Sharing> {
+        let url = std::sync::Arc::from(url);
+        let server = documents::OWN_SERVER.parse()?;
+        let probe = Probe { server: &server, url: &url, sharing: Some(Sharing::Assertion) };
+        match self.gateway.probe(&self.authority, &probe).await {
+            Ok(_) => Ok(Sharing::Assertion),
+            Err(ProbeError::Url(why)) => bail!("{why}"),
+            Err(ProbeError::Sharing(_)) => {
+                eprintln!(
+                    "note: this server does not verify the gateway's assertion, so both demo tenants see the same data; it \
+                     is shared as `stateless`, on your word"
+                );
+                Ok(Sharing::Stateless)
+            }
+        }
+    }
+
+    /// A token for one of the demo's tenants.
+    fn token(&self, tenant: &str, subject: &str, scope: &str) -> anyhow::Result<String> {
+        let audience = format!("{}/mcp", self.public);
+        self.issuer.token(&Grant { tenant, subject, scope, audience: &audience, lifetime: TOKEN_LIFETIME })
+    }
+
+    /// The URL that both customers use.
+    fn url(&self) -> String {
+        format!("{}/mcp/{}", self.public, self.server)
+    }
+}
+
+async fn apply(control: &Control, operator: &Operator, files: &[File]) -> anyhow::Result<()> {
+    match control.apply_as(operator, files, false, Some("demo")).await {
+        Ok(_) => Ok(()),
+        Err(NotApplied::Mistakes(mistakes)) => {
+            for mistake in &mistakes {
+                eprintln!("{}: {}: {}", mistake.place.as_deref().unwrap_or("stored"), mistake.path, mistake.message);
+            }
+            bail!("the demo's documents were refused; correct them, or start with an empty --data DIR")
+        }
+        Err(error) => Err(error).context("the demo's documents could not be applied"),
+    }
+}

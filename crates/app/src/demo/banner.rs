@@ -1,0 +1,52 @@
+//! What the demo prints: everything ready to paste.
+
+use super::{Stage, documents};
+
+pub(super) fn print(stage: &Stage) -> anyhow::Result<()> {
+    let (url, admin) = (stage.url(), &stage.admin);
+    let (acme, globex) = (stage.token("acme", "ann", "")?, stage.token("globex", "gus", "")?);
+    let data = stage.data.path().display();
+    println!("Partywall serves two customers behind one URL. Ctrl-C stops it.\n");
+    println!("  URL for both     {url}");
+    println!("  admin listener   {admin}   (token in {data}/operator.token)");
+    println!(
+        "  documents        {data}/{}\n",
+        if stage.server == documents::NOTES { "tenants.toml" } else { "tenants-of-server.toml" }
+    );
+    println!("Tokens (a day long; `partywall token --data {data} --tenant acme --subject ann` makes more):\n");
+    println!("export ACME={acme}\nexport GLOBEX={globex}\n");
+    println!("A call with curl:\n\n{}\n", curl(stage));
+    println!("MCP Inspector, from the command line and as a page:\n");
+    println!(
+        "npx @modelcontextprotocol/inspector --cli {url} --transport http --method tools/list --header \"Authorization: Bearer $ACME\""
+    );
+    println!("npx @modelcontextprotocol/inspector --transport http --server-url {url}\n");
+    println!("Claude Code:\n");
+    println!("claude mcp add --transport http acme-{0} {url} --header \"Authorization: Bearer $ACME\"\n", stage.server);
+    println!("VS Code, in .vscode/mcp.json:\n");
+    println!("{}\n", vs_code(&url, &acme)?);
+    println!("Then look at whose call it was:\n");
+    println!("partywall tenant list --data {data}");
+    println!("partywall explain --data {data} REQUEST_ID    (from the `partywall-request-id` header or a log line)");
+    Ok(())
+}
+
+fn curl(stage: &Stage) -> String {
+    let (tool, arguments) =
+        if stage.server == documents::NOTES { ("add", r#"{"text":"hello"}"#) } else { ("TOOL", "{}") };
+    format!(
+        "curl -s {url} -H \"Authorization: Bearer $ACME\" -H 'Content-Type: application/json' \\\n  \
+         -H 'Accept: application/json, text/event-stream' -H 'MCP-Protocol-Version: 2026-07-28' \\\n  \
+         -H 'Mcp-Method: tools/call' -H 'Mcp-Name: {tool}' -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\
+         \"params\":{{\"name\":\"{tool}\",\"arguments\":{arguments},\
+         \"_meta\":{{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\
+         \"io.modelcontextprotocol/clientCapabilities\":{{}}}}}}}}'",
+        url = stage.url()
+    )
+}
+
+fn vs_code(url: &str, token: &str) -> anyhow::Result<String> {
+    let server =
+        serde_json::json!({"type": "http", "url": url, "headers": {"Authorization": format!("Bearer {token}")}});
+    Ok(serde_json::to_string_pretty(&serde_json::json!({"servers": {"acme": server}}))?)
+}

@@ -1,0 +1,42 @@
+//! The binary: command line, settings, wiring, key ring. The only crate that knows everyone; it decides nothing that
+//! another crate could.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line's data goes to stdout, its talk to stderr"
+)]
+
+mod admin_client;
+mod assembly;
+mod cli;
+mod data;
+mod demo;
+mod development;
+mod keys;
+mod log;
+mod ports;
+mod refresh;
+mod serve;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(cli::run(arguments)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `partywall serve`: the gateway and its admin listener, for real tenants.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::assembly::{Assembly, Plan, stop_on_signal};
+use crate::data::Data;
+use crate::log;
+use crate::settings::Settings;
+
+pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
+    let settings = Settings::read(config)?;
+    let _log = log::start(settings.log_file.as_deref())?;
+    let data = Data::create(&settings.data)?;
+    let assembly = Assembly::new(Plan {
+        data,
+        listen: settings.listen,
+        admin_listen: settings.admin_listen,
+        public_url: settings.public_url,
+        development: false,
+    })
+    .await?;
+    stop_on_signal(assembly.stop.clone());
+    assembly.serve(async { Ok(()) }).await?;
+    Ok(ExitCode::SUCCESS)
+}

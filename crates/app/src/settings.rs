@@ -1,0 +1,117 @@
+//! `partywall.toml`: the settings of one process. Tenants, servers and limits are no settings; they are documents.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use partywall_control::{Located, wire};
+use partywall_documents::{Mistakes, Table};
+
+/// What `serve` needs to know before it can read any document.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) data: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin_listen: SocketAddr,
+    pub(crate) public_url: Option<String>,
+    pub(crate) log_file: Option<PathBuf>,
+}
+
+/// The front listener's address unless said otherwise.
+const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 7400);
+/// The admin listener's address unless said otherwise.
+const ADMIN_LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 7401);
+
+impl Settings {
+    /// Reads a settings file; every mistake in it is reported, each with its place.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the settings `{}` cannot be read; pass --config FILE", path.display()))?;
+        Self::parse(&path.display().to_string(), text).or_else(|mistakes| {
+            for mistake in &mistakes {
+                let place = mistake.place.as_deref().unwrap_or("settings");
+                eprintln!("{place}: {}: {}", mistake.path, mistake.message);
+            }
+            bail!("{} in the settings; see docs/settings.md", count(mistakes.len()))
+        })
+    }
+
+    fn parse(name: &str, text: String) -> Result<Self, Vec<wire::Mistake>> {
+        let located = Located::read(&wire::File { name: name.to_owned(), text })?;
+        let mistakes = Mistakes::default();
+        let settings = Table::new("", &located.value, &mistakes).and_then(Self::of);
+        let found = mistakes.into_vec();
+        match settings {
+            Some(settings) if found.is_empty() => Ok(settings),
+            _ => Err(found.into_iter().map(|mistake| located.locate(mistake)).collect()),
+        }
+    }
+
+    fn of(mut table: Table<'_>) -> Option<Self> {
+        table.required("data", "/var/lib/partywall");
+        let data = table.text("data").map(PathBuf::from);
+        let listen = table.parse("listen").unwrap_or_else(|| SocketAddr::from(LISTEN));
+        let admin_listen: SocketAddr = table.parse("admin_listen").unwrap_or_else(|| SocketAddr::from(ADMIN_LISTEN));
+        let public_url = table.text("public_url").map(str::to_owned);
+        if let Some(Err(why)) = public_url.as_deref().map(|url| partywall_gateway::PublicUrl::new(url, listen)) {
+            table.mistake("public_url", why);
+        }
+        if public_url.is_none() && !listen.ip().is_loopback() {
+            table.mistake(
+                "public_url",
+                "`public_url` is missing: beyond this machine clients need the URL they shall use",
+            );
+        }
+        if !admin_listen.ip().is_loopback() {
+            let why = "the admin listener serves this machine alone; reach it through SSH or a sidecar";
+            table.mistake("admin_listen", why);
+        }
+        let log_file = table.text("log_file").map(PathBuf::from);
+        table.finish();
+        Some(Self { data: data?, listen, admin_listen, public_url, log_file })
+    }
+}
+
+fn count(number: usize) -> String {
+    if number == 1 { "1 mistake".to_owned() } else { format!("{number} mistakes") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(text: &str) -> Vec<String> {
+        let mistakes = Settings::parse("partywall.toml", text.to_owned()).unwrap_err();
+        mistakes
+            .into_iter()
+            .map(|mistake| format!("{}: {}", mistake.place.unwrap_or_default(), mistake.message))
+            .collect()
+    }
+
+    #[test]
+    fn defaults_are_loopback() {
+        let settings = Settings::parse("partywall.toml", "data = \"/tmp/x\"".to_owned()).unwrap();
+        assert!(settings.listen.ip().is_loopback() && settings.admin_listen.ip().is_loopback());
+        assert_eq!((settings.listen.port(), settings.admin_listen.port()), (7400, 7401));
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_with_its_place() {
+        let found = places(
+            "listen = \"0.0.0.0\"\nadmin_listen = \"0.0.0.0:7401\"\npublic_url = \"mcp.example.com\"\nlisen = 1\n",
+        );
+        assert_eq!(found.len(), 5, "{found:#?}");
+        for (line, word) in [
+            (1, "invalid socket address"),
+            (2, "this machine alone"),
+            (3, "not an origin"),
+            (4, "unknown field `lisen`"),
+        ] {
+            let place = format!("partywall.toml:{line}:");
+            assert!(
+                found.iter().any(|mistake| mistake.starts_with(&place) && mistake.contains(word)),
+                "{line} in {found:#?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Explaining: which tenant and by which rule, what is in force and who set it, what is left, why refused.
+//!
+//! It takes the same steps as a call, by the same code, and stops where a call would be refused.
+
+use std::io;
+use std::time::SystemTime;
+
+use partywall_domain::{RefusalCode, RequestId};
+use partywall_identity::{Principal, Resource, Unauthenticated, verify};
+use partywall_ledger::{Entry, Ledger};
+use partywall_tenancy::{NotEntered, Snapshot, TenantConfig, TenantContext};
+
+use crate::control::Parts;
+use crate::view;
+use crate::wire::{Caller, Explain, Explanation, Left, Verdict};
+
+/// What a call with this token would meet.
+pub(crate) fn token(parts: &Parts, snapshot: &Snapshot, asked: &Explain) -> Explanation {
+    let principal = match principal(&parts.public_url, snapshot, asked) {
+        Ok(principal) => principal,
+        Err(why) => return nobody(snapshot, None, refused(RefusalCode::InvalidToken, &why.to_string())),
+    };
+    let caller = Some(caller(&principal));
+    let rule = rule(principal.issuer().as_str(), principal.tenant_claim());
+    match snapshot.enter(principal) {
+        Ok(tenant) => {
+            let mut explanation = about(&parts.ledger, snapshot, tenant.config(), check(&tenant, asked));
+            explanation.caller = caller;
+            explanation.rule = Some(rule);
+            explanation
+        }
+        Err(why @ NotEntered::Unknown { .. }) => {
+            nobody(snapshot, caller, refused(RefusalCode::UnknownTenant, &why.to_string()))
+        }
+        Err(why @ NotEntered::Suspended(id, _)) => {
+            let verdict = refused(RefusalCode::Suspended, &why.to_string());
+            let tenant = snapshot.tenants().find(|tenant| tenant.id() == id);
+            let told = tenant.map(|tenant| about(&parts.ledger, snapshot, tenant, verdict.clone()));
+            let told = told.unwrap_or_else(|| nobody(snapshot, None, verdict));
+            Explanation { caller, rule: Some(rule), ..told }
+        }
+    }
+}
+
+/// What became of a request; `None` if the journal has nothing of it.
+pub(crate) fn request(parts: &Parts, snapshot: &Snapshot, id: RequestId) -> io::Result<Option<Explanation>> {
+    let journal = parts.ledger.find(id)?;
+    let Some(last) = journal.last().cloned() else { return Ok(None) };
+    let verdict = verdict_of(&last);
+    let tenant = snapshot.tenants().find(|tenant| last.tenant_id.as_deref() == Some(&*tenant.id().to_string()));
+    let told = match tenant {
+        Some(tenant) => about(&parts.ledger, snapshot, tenant, verdict),
+        None => nobody(snapshot, None, verdict),
+    };
+    let caller = (!last.subject.is_empty()).then(|| Caller {
+        issuer: last.issuer.clone(),
+        subject: last.subject.clone(),
+        client: last.client.clone(),
+        scope: None,
+        expires: None,
+    });
+    let rule = caller.is_some().then(|| rule(&last.issuer, last.tenant_claim.as_deref()));
+    Ok(Some(Explanation { caller, rule, journal, ..told }))
+}
+
+/// The token's principal, for the server asked about, or for whichever resource of ours the token was issued.
+fn principal(public_url: &str, snapshot: &Snapshot, asked: &Explain) -> Result<Principal, Unauthenticated> {
+    let all = format!("{public_url}/mcp");
+    let resource = |server: &str| Resource::new(&format!("{all}/{server}"), Some(&all));
+    let try_one =
+        |resource: &Resource| verify(|issuer| snapshot.issuer(issuer), asked.token.trim(), resource, SystemTime::now());
+    if let Some(server) = &asked.server {
+        return try_one(&resource(server));
+    }
+    let mut last = try_one(&Resource::new(&all, None));
+    for server in snapshot.servers() {
+        match last {
+            Err(Unauthenticated::Audience) => last = try_one(&resource(server.name.as_str())),
+            decided => return decided,
+        }
+    }
+    last
+}
+
+fn rule(issuer: &str, claim: Option<&str>) -> String {
+    match claim {
+        Some(value) => format!("issuer `{issuer}`, tenant claim = `{value}`"),
+        None => format!("issuer `{issuer}`"),
+    }
+}
+
+fn check(tenant: &TenantContext, asked: &Explain) -> Verdict {
+    let Some(server) = &asked.server else { return let_through("the token enters this tenant") };
+    let Some(grant) = tenant.grant(server) else {
+        let why = format!("neither tenant `{}` nor its plan has a server `{server}`", tenant.name());
+        return refused(RefusalCode::UnknownServer, &why);
+    };
+    let Some(tool) = &asked.tool else { return let_through("the tenant has this server") };
+    if !grant.tools().grants(tool) {
+        let why = format!(
+            "tool `{tool}` is not granted: `{}` of server `{server}` has `{}`",
+            tenant.name(),
+            grant.tools().as_str()
+        );
+        return refused(RefusalCode::UnknownTool, &why);
+    }
+    let missing: Vec<_> =
+        grant.scopes_for(tool).into_iter().filter(|scope| !tenant.principal().has_scope(scope)).collect();
+    if missing.is_empty() {
+        let_through("the tool is granted, and the token has the scopes that it needs")
+    } else {
+        refused(RefusalCode::InsufficientScope, &format!("the token lacks `{}`", missing.join(" ")))
+    }
+}
+
+fn about(ledger: &Ledger, snapshot: &Snapshot, tenant: &TenantConfig, verdict: Verdict) -> Explanation {
+    let left = ledger.left(tenant);
+    Explanation {
+        left: Some(Left { calls: left.calls, calls_in_flight: left.in_flight, streams_open: left.streams_open }),
+        tenant: view::tenant(snapshot, tenant.name().as_str()),
+        ..nobody(snapshot, None, verdict)
+    }
+}
+
+fn nobody(snapshot: &Snapshot, caller: Option<Caller>, verdict: Verdict) -> Explanation {
+    let revision = snapshot.revision().0;
+    Explanation { revision, verdict, rule: None, caller, tenant: None, left: None, journal: Vec::new() }
+}
+
+fn caller(principal: &Principal) -> Caller {
+    Caller {
+        issuer: principal.issuer().to_string(),
+        subject: principal.subject().to_owned(),
+        client: principal.client().to_owned(),
+        scope: Some(principal.scope().to_owned()),
+        expires: Some(principal.expires()),
+    }
+}
+
+fn let_through(why: &str) -> Verdict {
+    Verdict { outcome: "let_through".to_owned(), refusal: None, why: why.to_owned(), next: String::new() }
+}
+
+fn refused(code: RefusalCode, why: &str) -> Verdict {
+    Verdict {
+        outcome: "refused".to_owned(),
+        refusal: Some(code.as_str().to_owned()),
+        why: why.to_owned(),
+        next: next(code).to_owned(),
+    }
+}
+
+fn verdict_of(last: &Entry) -> Verdict {
+    let code = last.refusal.as_deref().and_then(|word| RefusalCode::ALL.iter().find(|code| code.as_str() == word));
+    let sentence = code.map(|code| code.sentence()).unwrap_or_default();
+    Verdict {
+        outcome: last.outcome.clone().unwrap_or_else(|| "in_flight".to_owned()),
+        refusal: last.refusal.clone(),
+        why: last.cause.clone().filter(|cause| !cause.is_empty()).unwrap_or_else(|| sentence.to_owned()),
+        next: code.map(|code| next(*code)).unwrap_or_default().to_owned(),
+    }
+}
+
+/// What the operator can do about a refusal.
+fn next(code: RefusalCode) -> &'static str {
+    match code {
+        RefusalCode::NoToken | RefusalCode::MalformedAuthorization => "the client must send one bearer token",
+        RefusalCode::InvalidToken => {
+            "get a new token for this resource from an issuer that `partywall apply` made known"
+        }
+        RefusalCode::UnknownTenant => {
+            "add the identity to a tenant's `identities` and apply, or leave the stranger outside"
+        }
+        RefusalCode::Suspended => "set `suspended = false` in the tenant's document and apply",
+        RefusalCode::InsufficientScope => "ask the issuer for a token with the scope, or change `scopes` of the server",
+        RefusalCode::UnknownServer => "add the server under `servers` of the tenant or its plan and apply",
+        RefusalCode::UnknownTool => "add the tool under `tools.allow` of the server, in the tenant or its plan",
+        RefusalCode::UnknownPrompt => "add the prompt under `prompts.allow` of the server, in the tenant or its plan",
+        RefusalCode::UnknownResource => {
+            "add the resource under `resources.allow` of the server, in the tenant or its plan"
+        }
+        RefusalCode::RateLimited => "raise `limits.calls_per_second` or `calls_burst`, or let the client wait",
+        RefusalCode::TooManyInFlight => "raise `limits.calls_in_flight_max`, or let the client wait",
+        RefusalCode::TooManyStreams => "raise `limits.streams_open_max`, or let the client close streams",
+        RefusalCode::UpstreamUnreachable | RefusalCode::UpstreamTimeout | RefusalCode::UpstreamInvalid => {
+            "look at the server behind the gateway: is it up, and does it accept the gateway's assertion?"
+        }
+        RefusalCode::UnknownSession => "the client must begin anew with `initialize`",
+        RefusalCode::ForeignOrigin => "call the gateway by its `public_url`",
+        _ => "look at what the client sends",
+    }
+}
