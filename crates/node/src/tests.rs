@@ -41,7 +41,7 @@ async fn what_stands_at_start_holds_at_once() {
 async fn what_another_process_wrote_holds_after_the_poll() {
     let (dir, store) = store();
     let follower = follow(&store, &CancellationToken::new()).await;
-    let other = Store::open(&dir.path().join("partywall.db")).unwrap();
+    let other = Store::open(dir.path().join("partywall.db")).unwrap();
     put(&other, 0, "server", "files", json!({}));
     assert!(follower.enforcement().reached(Revision(1), PATIENCE).await.is_some());
 }
@@ -75,7 +75,7 @@ async fn it_ends_when_it_is_dropped_or_stopped() {
 
 fn store() -> (TempDir, Store) {
     let dir = TempDir::new().unwrap();
-    let store = Store::open(&dir.path().join("partywall.db")).unwrap();
+    let store = Store::open(dir.path().join("partywall.db")).unwrap();
     (dir, store)
 }
 

@@ -30,7 +30,8 @@ struct Inner {
 
 impl Store {
     /// Opens the database at `path`, makes it if there is none, and takes the steps its schema lacks.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
         keep_private(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
         let mut connection = Connection::open(path)?;
         check_owner(&connection, path)?;

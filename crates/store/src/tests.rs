@@ -163,7 +163,7 @@ fn the_first_key_stands() {
 
 fn store() -> (TempDir, Store) {
     let dir = TempDir::new().unwrap();
-    let store = Store::open(&dir.path().join("partywall.db")).unwrap();
+    let store = Store::open(dir.path().join("partywall.db")).unwrap();
     (dir, store)
 }
 
