@@ -53,10 +53,10 @@ impl Object {
     pub(crate) fn check_audience(&self, resource: &Resource) -> Result<(), Unauthenticated> {
         let accepted = match self.0.get("aud") {
             Some(Value::String(audience)) => resource.accepts(audience),
-            Some(Value::Array(all)) => {
-                all.iter().any(|one| one.as_str().is_some_and(|audience| resource.accepts(audience)))
+            Some(Value::Array(all)) if all.iter().all(Value::is_string) => {
+                all.iter().filter_map(Value::as_str).any(|audience| resource.accepts(audience))
             }
-            _ => return Err(Unauthenticated::Claim("aud", "is missing or not a text")),
+            _ => return Err(Unauthenticated::Claim("aud", "is missing, or neither a text nor a list of texts")),
         };
         if accepted { Ok(()) } else { Err(Unauthenticated::Audience) }
     }
