@@ -17,7 +17,7 @@ const HINT: &str = "send the operator's token as `Authorization: Bearer TOKEN`";
 async fn only_an_operator_gets_past_the_door() {
     let mut matrix = format!("{}\n", METHODS.join(" "));
     let world = world();
-    let mut paths: Vec<_> = ROUTES.iter().map(|route| route.path.replace("{name}", "acme")).collect();
+    let mut paths: Vec<_> = ROUTES.iter().map(|route| example(route.path)).collect();
     paths.extend(["/", "/api/v1/nothing", "/api/v1/tenants/acme/"].map(str::to_owned));
     for path in paths {
         for method in METHODS {
@@ -42,10 +42,17 @@ async fn only_an_operator_gets_past_the_door() {
     405 405 400 405 405 405 405 405 405 /api/v1/apply
     200 200 405 405 405 405 405 405 405 /api/v1/tenants
     404 404 405 405 405 405 405 405 405 /api/v1/tenants/acme
+    405 405 400 405 405 405 405 405 405 /api/v1/explain
+    404 404 405 405 405 405 405 405 405 /api/v1/requests/01890a5d000070008000000000000000
     404 404 404 404 404 404 404 404 404 /
     404 404 404 404 404 404 404 404 404 /api/v1/nothing
     404 404 404 404 404 404 404 404 404 /api/v1/tenants/acme/
     ");
+}
+
+/// A path of this template.
+fn example(template: &str) -> String {
+    template.replace("{name}", "acme").replace("{id}", "01890a5d000070008000000000000000")
 }
 
 #[tokio::test]
