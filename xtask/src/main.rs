@@ -5,10 +5,12 @@
 
 #![allow(clippy::print_stdout, reason = "a program's result goes to stdout")]
 
+mod conformance;
 mod run;
 mod steps;
 mod tally;
 mod test;
+mod through_gateway;
 mod tools;
 
 use std::process::ExitCode;
@@ -16,7 +18,10 @@ use std::process::ExitCode;
 /// A command: its name, one line of help, and what it does.
 type Command = (&'static str, &'static str, fn() -> ExitCode);
 
-const COMMANDS: &[Command] = &[("test", "sets up what the tests need and runs them all", test::run_all)];
+const COMMANDS: &[Command] = &[
+    ("test", "sets up what the tests need and runs them all", test::run_all),
+    ("conformance", "runs the official conformance suite through the gateway", through_gateway::run_all),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -6,7 +6,6 @@ mod print;
 mod tenant;
 mod token;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,7 +26,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run everything in one process: gateway, store, a notes server, and an issuer that makes tokens
-    Demo(Demo),
+    Demo(demo::Arguments),
     /// Run the gateway and its admin listener
     Serve {
         /// The settings, in TOML
@@ -64,28 +63,6 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-}
-
-#[derive(Args)]
-pub(crate) struct Demo {
-    /// Where the demo keeps its data
-    #[arg(long, value_name = "DIR", default_value = ".partywall", env = "PARTYWALL_DATA")]
-    pub(crate) data: PathBuf,
-    /// Where clients connect; loopback only, since anybody may make tokens here
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7400")]
-    pub(crate) listen: SocketAddr,
-    /// Where operators connect
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7401")]
-    pub(crate) admin_listen: SocketAddr,
-    /// Put this MCP server (Streamable HTTP) behind the gateway in place of notes
-    #[arg(long, value_name = "URL")]
-    pub(crate) server: Option<String>,
-    /// Play the story with real calls, then stop
-    #[arg(long, conflicts_with = "server")]
-    pub(crate) tour: bool,
-    /// Write log lines to this file and not to stderr
-    #[arg(long, value_name = "FILE", env = "PARTYWALL_LOG_FILE")]
-    pub(crate) log_file: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -200,7 +177,7 @@ impl Admin {
 /// Does what was asked.
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Demo(demo) => demo::run(demo).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve { config } => serve::run(&config).await,
         Command::Apply { files, dry_run, reason, output, admin } => {
             apply::run(&admin.client()?, &files, dry_run, reason.as_deref(), output.output).await

@@ -7,10 +7,13 @@ mod documents;
 mod notes;
 mod tour;
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use clap::Args;
 use partywall_control::{Control, NotApplied, wire::File};
 use partywall_domain::Sharing;
 use partywall_gateway::{Probe, ProbeError};
@@ -18,7 +21,6 @@ use partywall_identity::Operator;
 use tokio_util::sync::CancellationToken;
 
 use crate::assembly::{Assembly, Plan, stop_on_signal};
-use crate::cli::Demo;
 use crate::data::Data;
 use crate::development::{DevelopmentIssuer, Grant};
 use crate::keys::DEVELOPMENT_ISSUER;
@@ -27,7 +29,30 @@ use crate::log;
 /// How long the tokens that the demo prints live. A day: a demo is shown more than once.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(crate) async fn run(demo: Demo) -> anyhow::Result<ExitCode> {
+/// The arguments of `partywall demo`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Where the demo keeps its data
+    #[arg(long, value_name = "DIR", default_value = ".partywall", env = "PARTYWALL_DATA")]
+    pub(crate) data: PathBuf,
+    /// Where clients connect; loopback only, since anybody may make tokens here
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7400")]
+    pub(crate) listen: SocketAddr,
+    /// Where operators connect
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7401")]
+    pub(crate) admin_listen: SocketAddr,
+    /// Put this MCP server (Streamable HTTP) behind the gateway in place of notes
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// Play the story with real calls, then stop
+    #[arg(long, conflicts_with = "server")]
+    pub(crate) tour: bool,
+    /// Write log lines to this file and not to stderr
+    #[arg(long, value_name = "FILE", env = "PARTYWALL_LOG_FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+}
+
+pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
     if !demo.listen.ip().is_loopback() || !demo.admin_listen.ip().is_loopback() {
         bail!(
             "the demo listens on loopback alone, since whoever reaches its issuer can be anybody; use 127.0.0.1, or \
@@ -81,7 +106,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(assembly: &Assembly, demo: &Demo, data: Data) -> anyhow::Result<Self> {
+    fn new(assembly: &Assembly, demo: &Arguments, data: Data) -> anyhow::Result<Self> {
         let key = assembly.keys.signing_key(&assembly.store, &assembly.authority, DEVELOPMENT_ISSUER)?;
         Ok(Self {
             data,
@@ -98,7 +123,7 @@ impl Stage {
     }
 
     /// Starts the server and applies the documents.
-    async fn set(&self, demo: &Demo) -> anyhow::Result<()> {
+    async fn set(&self, demo: &Arguments) -> anyhow::Result<()> {
         let (url, sharing) = match &demo.server {
             Some(url) => (url.clone(), self.sharing_of(url).await?),
             None => (notes::start(self).await?, Sharing::Assertion),

@@ -116,8 +116,8 @@ fn check(tenant: &TenantContext, asked: &Explain) -> Verdict {
 fn about(ledger: &Ledger, snapshot: &Snapshot, tenant: &TenantConfig, verdict: Verdict) -> Explanation {
     let left = ledger.left(tenant);
     Explanation {
-        left: Some(Left { calls: left.calls, calls_in_flight: left.in_flight, streams_open: left.streams_open }),
         tenant: view::tenant(snapshot, tenant.name().as_str()),
+        left: Some(Left { calls: left.calls, calls_in_flight: left.in_flight, streams_open: left.streams_open }),
         ..nobody(snapshot, None, verdict)
     }
 }

@@ -1,7 +1,8 @@
 //! A client that signs in, for clients that cannot: passes every request on with a bearer token added, and nothing else
 //! changed. The conformance suite has no way to send a token; this stands between it and the gateway.
 //!
-//! `Host` and `Origin` stay as they came, since the far side must judge them. Bytes pass as they come, event streams
+//! `Host` and `Origin` stay as they came, since the far side must judge them; only where they name this injector they
+//! name the far side instead, as they would had the client been told of that. Bytes pass as they come, event streams
 //! included. Each request has a connection of its own to the far side, so that a client which leaves closes it there too.
 
 use std::{io, net::SocketAddr, sync::Arc};
@@ -12,7 +13,7 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode, Uri,
-        header::{AUTHORIZATION, CONNECTION, TRANSFER_ENCODING},
+        header::{AUTHORIZATION, CONNECTION, HOST, ORIGIN, TRANSFER_ENCODING},
     },
     response::{IntoResponse, Response},
 };
@@ -24,6 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 const HOP_BY_HOP: [HeaderName; 3] = [CONNECTION, TRANSFER_ENCODING, HeaderName::from_static("keep-alive")];
 
 struct Injector {
+    own: SocketAddr,
     upstream: SocketAddr,
     authorization: HeaderValue,
 }
@@ -32,7 +34,7 @@ struct Injector {
 pub async fn serve(listener: TcpListener, upstream: SocketAddr, token: String) -> io::Result<()> {
     let mut authorization = HeaderValue::try_from(format!("Bearer {token}")).map_err(io::Error::other)?;
     authorization.set_sensitive(true);
-    let injector = Arc::new(Injector { upstream, authorization });
+    let injector = Arc::new(Injector { own: listener.local_addr()?, upstream, authorization });
     axum::serve(listener, Router::new().fallback(pass).with_state(injector)).await
 }
 
@@ -50,6 +52,8 @@ impl Injector {
         let headers = request.headers_mut();
         drop_hop_by_hop(headers);
         headers.insert(AUTHORIZATION, self.authorization.clone());
+        self.rename(headers, HOST, "");
+        self.rename(headers, ORIGIN, "http://");
 
         let stream = TcpStream::connect(self.upstream).await?;
         stream.set_nodelay(true)?;
@@ -59,6 +63,19 @@ impl Injector {
         let mut response = sender.send_request(request).await?.map(Body::new);
         drop_hop_by_hop(response.headers_mut());
         Ok(response)
+    }
+}
+
+impl Injector {
+    /// Where a header names this injector, it names the far side.
+    fn rename(&self, headers: &mut HeaderMap, name: HeaderName, scheme: &str) {
+        let own = [format!("{scheme}{}", self.own), format!("{scheme}localhost:{}", self.own.port())];
+        let Some(value) = headers.get_mut(&name) else { return };
+        if own.iter().any(|own| value.as_bytes() == own.as_bytes())
+            && let Ok(renamed) = HeaderValue::try_from(format!("{scheme}{}", self.upstream))
+        {
+            *value = renamed;
+        }
     }
 }
 
