@@ -22,8 +22,8 @@ const PASSED_ON: [&str; 10] = [
     NAME,
     LAST_EVENT_ID,
 ];
-/// Answer headers that pass as they are. Cookies, challenges and the upstream's own session id never do.
-const PASSED_BACK: [&str; 5] = ["content-type", "cache-control", "allow", "retry-after", PROTOCOL_VERSION];
+/// Answer headers that pass as they are. Cookies, caching rules, challenges and the upstream's own session id never do.
+const PASSED_BACK: [&str; 4] = ["content-type", "allow", "retry-after", PROTOCOL_VERSION];
 
 /// The request to the upstream: the client's bytes, our assertion.
 pub(super) fn outbound(
