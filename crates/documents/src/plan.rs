@@ -178,7 +178,8 @@ fn scopes(table: &mut Table<'_>) -> Option<Vec<(Globs, Vec<String>)>> {
             (Ok(glob), Some(needed)) => all.push((glob, needed)),
             (Err(why), _) => mistakes.add(path, why),
             (_, None) => {
-                mistakes.add(path, format!("a list of 1 to {SCOPES_MAX} scopes is expected here, each without a space"))
+                mistakes
+                    .add(path, format!("a list of 1 to {SCOPES_MAX} scopes is expected here, each without a space"));
             }
         }
     }

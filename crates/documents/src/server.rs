@@ -41,20 +41,25 @@ impl Server {
     }
 }
 
-/// An upstream's URL, if the hop to it is one that an assertion may travel: TLS, this host, or accepted by name.
+/// An upstream's URL in its one spelling, if the hop to it is one that an assertion may travel: TLS, this host, or
+/// accepted by name.
 pub(crate) fn upstream_url(text: &str, plain_http: bool) -> Result<Arc<str>, String> {
     let uri: Uri = text.parse().map_err(|error| format!("`{text}` is not a URL: {error}"))?;
-    let host = uri.host().unwrap_or_default();
-    let loopback =
-        matches!(host, "localhost" | "[::1]") || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    let loopback = matches!(host.as_str(), "localhost" | "[::1]")
+        || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@'))
         || uri.query().is_some()
         || text.contains('#')
     {
         return Err("a URL without user, query and fragment is expected".to_owned());
     }
+    if uri.authority().is_some_and(|authority| authority.as_str().len() > host.len() && uri.port_u16().is_none()) {
+        return Err(format!("`{text}` has a port that is none"));
+    }
+    let port = uri.port_u16().filter(|port| *port != 80).map(|port| format!(":{port}")).unwrap_or_default();
     match uri.scheme_str() {
-        Some("http") if loopback || plain_http => Ok(text.into()),
+        Some("http") if loopback || plain_http => Ok(format!("http://{host}{port}{}", uri.path()).into()),
         Some("http") => Err(format!(
             "`{host}` is not this host, and plain HTTP shows everyone on the way what tenants say; use `https`, or accept it \
              with `plain_http = true` on the server"

@@ -79,7 +79,9 @@ impl<'a> Table<'a> {
 
     /// The raw value of a field.
     pub fn value(&mut self, field: &'static str) -> Option<&'a Value> {
-        self.asked.push(field);
+        if !self.asked.contains(&field) {
+            self.asked.push(field);
+        }
         self.map.get(field)
     }
 

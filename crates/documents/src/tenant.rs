@@ -58,11 +58,14 @@ impl Identity {
         let mut table = Table::new(path, item, mistakes)?;
         table.required("issuer", "corporate");
         let issuer = table.parse("issuer");
+        let given = table.value("value").is_some();
         let value = table.text("value").map(str::to_owned);
         if value.as_deref().is_some_and(|text| text.is_empty() || text.chars().any(char::is_control)) {
             table.mistake("value", "a text that is not empty and has no control characters is expected here");
         }
         table.finish();
-        Some(Self { issuer: issuer?, value })
+        // A value that cannot be read is not the absence of a value, which would mean every token of the issuer.
+        let readable = value.is_some() || !given;
+        issuer.filter(|_| readable).map(|issuer| Self { issuer, value })
     }
 }

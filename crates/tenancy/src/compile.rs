@@ -3,7 +3,7 @@
 //! Runs twice: when documents are written, so that the operator is told, and when a node takes them, so that nothing
 //! unchecked is ever enforced.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use partywall_documents::{Document, Kind, Mistake, Mistakes, Plan, Server, ServerPatch, Table, Tenant, overlay};
@@ -23,8 +23,12 @@ pub fn compile(revision: Revision, documents: &[Document]) -> Result<Snapshot, V
     let mut urls = HashMap::new();
     let mut doors = HashMap::new();
     let mut tenants = BTreeMap::new();
+    let mut ids = HashMap::new();
     for tenant in parsed.tenants.into_values() {
         let path = format!("tenant.{}", tenant.name);
+        if let Some(other) = ids.insert(tenant.id, tenant.name.clone()) {
+            mistakes.add(&*path, format!("tenant `{other}` has the same id; an id is one tenant's for ever"));
+        }
         let Some(plan) = parsed.plans.get(&tenant.plan) else {
             mistakes
                 .add(format!("{path}.plan"), format!("no plan `{}`; apply a document `plan.{0}` with it", tenant.plan));
@@ -57,8 +61,12 @@ struct Parsed {
 impl Parsed {
     fn read(documents: &[Document], mistakes: &Mistakes) -> Self {
         let mut parsed = Self::default();
+        let mut seen = HashSet::new();
         for document in documents {
             let path = format!("{}.{}", document.kind, document.name);
+            if !seen.insert((document.kind, &document.name)) {
+                mistakes.add(&*path, "this document is there twice; keep one");
+            }
             if let Some(table) = Table::new(path.clone(), &document.body, mistakes) {
                 parsed.add(document, &path, table, mistakes);
             }
@@ -127,8 +135,17 @@ fn by_url(issuers: Vec<Issuer>, mistakes: &Mistakes) -> HashMap<String, Issuer> 
     all
 }
 
-/// The upstream URLs in use by one tenant alone, with who uses each.
-type OwnUrls = HashMap<Arc<str>, (TenantName, ServerName)>;
+/// The places of upstreams in use by one tenant alone, with who uses each.
+type OwnUrls = HashMap<String, (TenantName, ServerName)>;
+
+/// What a URL reaches: this host has three names, and by each of them an instance is the same instance.
+fn place(url: &str) -> String {
+    let alias = ["http://localhost", "http://[::1]"].iter().find_map(|alias| url.strip_prefix(alias));
+    match alias.filter(|rest| rest.starts_with([':', '/'])) {
+        Some(rest) => format!("http://127.0.0.1{rest}"),
+        None => url.to_owned(),
+    }
+}
 
 fn grants(
     tenant: &Tenant,
@@ -173,7 +190,7 @@ fn upstream(
             let url = server.url.clone().ok_or(format!("server `{name}` has no `url` to share"))?;
             Ok((Placement::Shared, url))
         }
-        Some(Placement::Remote(url)) => match own.insert(Arc::clone(url), (who.clone(), name.clone())) {
+        Some(Placement::Remote(url)) => match own.insert(place(url), (who.clone(), name.clone())) {
             Some((other, _)) if other != *who => Err(format!(
                 "`{url}` is already the instance of another tenant, `{other}`; a remote instance serves one tenant"
             )),
@@ -188,7 +205,7 @@ fn upstream(
 /// A remote instance must not be a shared server by another way in.
 fn check_urls(own: &OwnUrls, servers: &BTreeMap<ServerName, Arc<Server>>, mistakes: &Mistakes) {
     for server in servers.values() {
-        if let Some((tenant, name)) = server.url.as_ref().and_then(|url| own.get(url)) {
+        if let Some((tenant, name)) = server.url.as_ref().and_then(|url| own.get(&place(url))) {
             mistakes.add(
                 format!("tenant.{tenant}.servers.{name}.placement"),
                 format!("this is the URL of server `{}`, which is no instance of one tenant", server.name),
