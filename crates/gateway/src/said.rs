@@ -48,6 +48,9 @@ impl Known {
 
 /// The result as clients may have it: cached by nobody but themselves, and without what is not passed on.
 fn passed_on(result: &str) -> Option<Box<RawValue>> {
-    let rewritten = rewrite_result(result, &|_| true).unwrap_or_else(|| result.to_owned());
-    RawValue::from_string(rewritten).ok()
+    let said = RawValue::from_string(result.to_owned()).ok()?;
+    match rewrite_result(&said, &|_| true).ok()? {
+        Some(rewritten) => RawValue::from_string(rewritten).ok(),
+        None => Some(said),
+    }
 }

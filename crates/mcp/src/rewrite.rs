@@ -1,11 +1,15 @@
 //! What the gateway changes in an answer, and nothing else: lists lose what the tenant may not see, `public` caching
 //! becomes `private`, and capabilities lose what is not passed on. All other bytes stay as the server wrote them.
 
+mod edits;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use edits::Edits;
 
 /// What a list has: an entry, with what it is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,29 +27,45 @@ pub enum Listed<'a> {
 /// The extension whose handles the gateway does not bind to their owner yet, and so does not pass on.
 const TASKS: &str = "io.modelcontextprotocol/tasks";
 
-/// A message that is not one JSON object, and so may not be passed on where lists must be shortened.
+/// A message that cannot be read as one JSON object, and so may not be passed on where lists must be shortened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable;
 
+/// Whether a list keeps an entry.
+type Keep<'a> = &'a dyn Fn(Listed<'_>) -> bool;
+
 /// A message with its result rewritten, or `None` where nothing needs to change.
-pub fn rewrite(message: &[u8], keep: &dyn Fn(Listed<'_>) -> bool) -> Result<Option<Vec<u8>>, Unreadable> {
-    let members: Members<'_> = serde_json::from_slice(message).map_err(|_| Unreadable)?;
-    let shorter = members.replace(|name, raw| if name == "result" { rewrite_result(raw.get(), keep) } else { None });
-    Ok(shorter.map(String::into_bytes))
+pub fn rewrite(message: &[u8], keep: Keep<'_>) -> Result<Option<Vec<u8>>, Unreadable> {
+    let text = str::from_utf8(message).map_err(|_| Unreadable)?;
+    let mut edits = Edits::of(text);
+    for (name, raw) in Members::of(text)?.0 {
+        if name == "result" {
+            edit_result(raw, keep, &mut edits)?;
+        }
+    }
+    Ok(edits.apply().map(String::into_bytes))
 }
 
 /// A result, rewritten; `None` where nothing needs to change.
-pub fn rewrite_result(result: &str, keep: &dyn Fn(Listed<'_>) -> bool) -> Option<String> {
-    let members: Members<'_> = serde_json::from_str(result).ok()?;
-    members.replace(|name, raw| match name {
-        "tools" => shorten(raw, |item| keep(Listed::Tool(item.name.as_deref()?)).then_some(())),
-        "prompts" => shorten(raw, |item| keep(Listed::Prompt(item.name.as_deref()?)).then_some(())),
-        "resources" => shorten(raw, |item| keep(Listed::Resource(item.uri.as_deref()?)).then_some(())),
-        "resourceTemplates" => shorten(raw, |item| keep(Listed::Template(item.template.as_deref()?)).then_some(())),
-        "cacheScope" => (raw.get() != "\"private\"").then(|| "\"private\"".to_owned()),
-        "capabilities" => without_tasks(raw),
-        _ => None,
-    })
+pub fn rewrite_result(result: &RawValue, keep: Keep<'_>) -> Result<Option<String>, Unreadable> {
+    let mut edits = Edits::of(result.get());
+    edit_result(result, keep, &mut edits)?;
+    Ok(edits.apply())
+}
+
+fn edit_result(result: &RawValue, keep: Keep<'_>, edits: &mut Edits<'_>) -> Result<(), Unreadable> {
+    for (name, raw) in Members::of_value(result)?.0 {
+        match &*name {
+            "tools" => shorten(raw, |item| item.name.as_deref().map(Listed::Tool), keep, edits),
+            "prompts" => shorten(raw, |item| item.name.as_deref().map(Listed::Prompt), keep, edits),
+            "resources" => shorten(raw, |item| item.uri.as_deref().map(Listed::Resource), keep, edits),
+            "resourceTemplates" => shorten(raw, |item| item.template.as_deref().map(Listed::Template), keep, edits),
+            "cacheScope" if raw.get() != "\"private\"" => edits.replace(raw, "\"private\""),
+            "capabilities" => without_tasks(raw, edits)?,
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 #[derive(serde::Deserialize)]
@@ -56,53 +76,40 @@ struct Item {
     template: Option<String>,
 }
 
-fn shorten(list: &RawValue, keep: impl Fn(&Item) -> Option<()>) -> Option<String> {
-    let items: Vec<&RawValue> = serde_json::from_str(list.get()).ok()?;
-    let kept: Vec<&str> = items
-        .iter()
-        .filter(|raw| serde_json::from_str(raw.get()).is_ok_and(|item: Item| keep(&item).is_some()))
-        .map(|raw| raw.get())
-        .collect();
-    (kept.len() < items.len()).then(|| format!("[{}]", kept.join(",")))
+fn shorten(list: &RawValue, known_by: fn(&Item) -> Option<Listed<'_>>, keep: Keep<'_>, edits: &mut Edits<'_>) {
+    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(list.get()) else { return };
+    let kept = |raw: &RawValue| serde_json::from_str(raw.get()).is_ok_and(|item| known_by(&item).is_some_and(keep));
+    let entries: Vec<_> = items.into_iter().map(|raw| (raw, kept(raw))).collect();
+    edits.thin(list, &entries);
 }
 
-fn without_tasks(capabilities: &RawValue) -> Option<String> {
-    let members: Members<'_> = serde_json::from_str(capabilities.get()).ok()?;
-    let extensions = |raw: &RawValue| {
-        let inner: Members<'_> = serde_json::from_str(raw.get()).ok()?;
-        inner.without(TASKS)
-    };
-    let shorter = members.replace(|name, raw| if name == "extensions" { extensions(raw) } else { None });
-    let text = shorter.as_deref().unwrap_or(capabilities.get());
-    let again: Members<'_> = serde_json::from_str(text).ok()?;
-    let bare = again.without("tasks");
-    bare.or(shorter)
+fn without_tasks(capabilities: &RawValue, edits: &mut Edits<'_>) -> Result<(), Unreadable> {
+    let offered = Members::of_value(capabilities)?;
+    for (_, extensions) in offered.0.iter().filter(|(name, _)| name == "extensions") {
+        edits.thin(extensions, &Members::of_value(extensions)?.all_but(TASKS));
+    }
+    edits.thin(capabilities, &offered.all_but("tasks"));
+    Ok(())
 }
 
 /// A JSON object as written: names and raw values in order, whatever stands twice standing twice.
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-impl Members<'_> {
-    /// The object with some values replaced; `None` if none is.
-    fn replace(&self, with: impl Fn(&str, &RawValue) -> Option<String>) -> Option<String> {
-        let values: Vec<_> = self.0.iter().map(|(name, raw)| with(name, raw)).collect();
-        values.iter().any(Option::is_some).then(|| {
-            let texts = values.iter().zip(&self.0).map(|(new, (_, raw))| new.as_deref().unwrap_or(raw.get()));
-            object(self.0.iter().map(|(name, _)| &**name).zip(texts))
-        })
+impl<'a> Members<'a> {
+    fn of(object: &'a str) -> Result<Self, Unreadable> {
+        serde_json::from_str(object).map_err(|_| Unreadable)
     }
 
-    /// The object without a member; `None` if it has none of that name.
-    fn without(&self, absent: &str) -> Option<String> {
-        let rest = || self.0.iter().filter(|(name, _)| name != absent);
-        (rest().count() < self.0.len()).then(|| object(rest().map(|(name, raw)| (&**name, raw.get()))))
+    /// The members of a value; none where it is no object. An object with names that cannot be read is an error: what
+    /// it lists could not be shortened.
+    fn of_value(value: &'a RawValue) -> Result<Self, Unreadable> {
+        if value.get().starts_with('{') { Self::of(value.get()) } else { Ok(Self(Vec::new())) }
     }
-}
 
-fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let members: Vec<_> =
-        members.map(|(name, value)| format!("{}:{value}", serde_json::to_string(name).unwrap_or_default())).collect();
-    format!("{{{}}}", members.join(","))
+    /// Each value, with whether it stays when all of this name go.
+    fn all_but(&self, absent: &str) -> Vec<(&'a RawValue, bool)> {
+        self.0.iter().map(|(name, raw)| (*raw, name != absent)).collect()
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
@@ -155,6 +162,24 @@ mod tests {
     }
 
     #[test]
+    fn spaces_and_escapes_stay_around_what_is_taken_out() {
+        check(
+            "{ \"\\u0072esult\" :\r\n { \"t\\u006fols\" : [ {\"name\":\"b\"} , {\"name\":\"a\"}\t,{\"name\":\"b\"} ] , \"cacheScope\" : \"public\" } }\n",
+            "{ \"\\u0072esult\" :\r\n { \"t\\u006fols\" : [ {\"name\":\"a\"} ] , \"cacheScope\" : \"private\" } }\n",
+        );
+        let (a, b) = (r#"{"uri":"a"}"#, r#"{"uri":"b"}"#);
+        for (listed, kept) in [
+            (format!("[{b},{b}, {a}]"), format!("[ {a}]")),
+            (format!("[{a}, {b} ,{a}]"), format!("[{a} ,{a}]")),
+            (format!("[ {b}, {b} ]"), "[ ]".to_owned()),
+            (format!("[{b},{a},{b}, {a} ,{b}]"), format!("[{a}, {a}]")),
+        ] {
+            let result = |list: &str| format!(r#"{{"result":{{"resources":{list}}}}}"#);
+            check(&result(&listed), &result(&kept));
+        }
+    }
+
+    #[test]
     fn what_needs_no_change_is_not_touched() {
         for message in [
             r#"{ "result" : { "tools" : [ {"name":"a"} ] } }"#,
@@ -173,6 +198,7 @@ mod tests {
             "[1]",
             r#"[{"result":{"tools":[{"name":"b"}]}}]"#,
             r#"{"result":{"tools":[{"name":"b"}]}} x"#,
+            r#"{"result":{"\ud800":1,"tools":[{"name":"b"}]}}"#,
         ] {
             assert_eq!(rewrite(message.as_bytes(), &only_a), Err(Unreadable), "{message}");
         }
@@ -184,6 +210,10 @@ mod tests {
         check(
             r#"{"result":{"capabilities":{"tools":{},"tasks":{},"extensions":{"io.modelcontextprotocol/tasks":{},"a/b":{}}}}}"#,
             r#"{"result":{"capabilities":{"tools":{},"extensions":{"a/b":{}}}}}"#,
+        );
+        check(
+            r#"{"result":{"capabilities":{"tasks":{}, "extensions":{"io.modelcontextprotocol/tasks":{}}}}}"#,
+            r#"{"result":{"capabilities":{ "extensions":{}}}}"#,
         );
     }
 }
