@@ -56,7 +56,7 @@ fn end_of_event(bytes: &[u8]) -> Option<usize> {
 impl Event {
     /// The message it carries: its `data` lines, joined; none for a comment or a mere `retry`.
     pub fn data(&self) -> Option<Vec<u8>> {
-        let mut lines = self.lines().filter_map(data_of);
+        let mut lines = self.lines().filter_map(|(line, _)| data_of(line));
         let mut data = lines.next()?.to_vec();
         for line in lines {
             data.push(b'\n');
@@ -65,16 +65,23 @@ impl Event {
         (!data.is_empty()).then_some(data)
     }
 
-    /// The same event with other data on one line.
+    /// The same event with other data, where its data stood; every other line stays as it is.
     pub fn with_data(&self, data: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.0.len());
-        for line in self.lines().filter(|line| !line.is_empty() && data_of(line).is_none()) {
-            bytes.extend_from_slice(line);
-            bytes.push(b'\n');
+        let mut bytes = Vec::with_capacity(self.0.len() + data.len());
+        let mut data = Some(data);
+        for (line, end) in self.lines() {
+            if data_of(line).is_none() {
+                bytes.extend_from_slice(line);
+                bytes.extend_from_slice(end);
+                continue;
+            }
+            // A message may be written over several lines, and each of them needs the name of the field.
+            for text in data.take().into_iter().flat_map(|data| data.split(|byte| matches!(byte, b'\n' | b'\r'))) {
+                bytes.extend_from_slice(b"data: ");
+                bytes.extend_from_slice(text);
+                bytes.extend_from_slice(end);
+            }
         }
-        bytes.extend_from_slice(b"data: ");
-        bytes.extend_from_slice(data);
-        bytes.extend_from_slice(b"\n\n");
         bytes
     }
 
@@ -83,12 +90,22 @@ impl Event {
         self.0
     }
 
-    fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.split(|byte| matches!(byte, b'\n' | b'\r'))
+    /// The lines, each with what ends it.
+    fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = &self.0[..];
+        std::iter::from_fn(move || {
+            let length = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?;
+            let (line, tail) = rest.split_at(length);
+            let (end, tail) = tail.split_at(if tail.starts_with(b"\r\n") { 2 } else { 1 });
+            rest = tail;
+            Some((line, end))
+        })
     }
 }
 
+/// The value of a `data` line. A stream may begin with a byte order mark, which its readers skip.
 fn data_of(line: &[u8]) -> Option<&[u8]> {
+    let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
     let rest = line.strip_prefix(b"data")?;
     match rest {
         [] => Some(rest),
@@ -127,7 +144,10 @@ mod tests {
     fn data_is_joined_and_replaced() {
         let event = Event(b"id: 7\r\ndata: a\r\ndata:b\r\n\r\n".to_vec());
         assert_eq!(event.data().unwrap(), b"a\nb");
-        assert_eq!(event.with_data(b"{}"), b"id: 7\ndata: {}\n\n");
+        assert_eq!(event.with_data(b"{}"), b"id: 7\r\ndata: {}\r\n\r\n");
+        let event = Event(b"data: {\ndata: }\nid: 7\n\n".to_vec());
+        assert_eq!(event.with_data(b"{\n\"id\": 1\n}"), b"data: {\ndata: \"id\": 1\ndata: }\nid: 7\n\n");
+        assert_eq!(Event(b"\xEF\xBB\xBFdata: {}\n\n".to_vec()).data().unwrap(), b"{}");
         assert_eq!(Event(b": keep-alive\n\n".to_vec()).data(), None);
         assert_eq!(Event(b"id: 7\ndata:\n\n".to_vec()).data(), None);
     }
