@@ -1,0 +1,11 @@
+//! What is granted was compiled from documents.
+
+use partywall_documents::{Server, ServerPatch};
+use partywall_domain::Placement;
+use partywall_tenancy::Grant;
+
+fn forge(server: Server, patch: ServerPatch) -> Grant {
+    Grant::new(server.into(), Placement::Shared, "http://127.0.0.1/mcp".into(), patch)
+}
+
+fn main() {}

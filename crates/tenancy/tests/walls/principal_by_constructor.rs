@@ -1,0 +1,7 @@
+//! The one constructor of a principal is the verifier's own.
+
+use partywall_identity::Principal;
+
+fn main() {
+    let _forge = Principal::mint;
+}
