@@ -62,9 +62,9 @@ impl Ask {
 
     /// A request within a legacy session.
     pub(crate) fn legacy(url: &str, token: &str, session: &str, method: &str, params: Value) -> Self {
-        Self::post(url, token, &json!({"jsonrpc": "2.0", "id": 2, "method": method, "params": params}))
-            .header("mcp-session-id", session)
-            .header("mcp-protocol-version", LEGACY)
+        let mut body = json!({"jsonrpc": "2.0", "id": 2, "method": method});
+        body["params"] = params;
+        Self::post(url, token, &body).header("mcp-session-id", session).header("mcp-protocol-version", LEGACY)
     }
 
     /// A POST of a JSON body with a token.

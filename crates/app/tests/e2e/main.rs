@@ -1,6 +1,11 @@
 //! End to end: the real binary, real servers behind it, real HTTP in front. One test binary, one module a subject.
 
+#![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails the test that called it")]
+
+mod corporate;
 mod http;
 mod world;
 
+mod clients;
 mod smoke;
+mod walls;

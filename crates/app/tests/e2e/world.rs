@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 /// The binary under test.
 pub(crate) const PARTYWALL: &str = env!("CARGO_BIN_EXE_partywall");
 /// How long a process may take to be ready, on a busy machine.
-const READY_TIMEOUT: Duration = Duration::from_secs(60);
+const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(crate) struct World {
     child: Child,
