@@ -4,8 +4,10 @@
 
 mod corporate;
 mod http;
+mod told;
 mod world;
 
 mod clients;
+mod sharing;
 mod smoke;
 mod walls;
