@@ -2,6 +2,7 @@
 
 use http::Response;
 use hyper::body::Incoming;
+use partywall_domain::ServerLimits;
 use partywall_tenancy::TenantContext;
 use tracing::Instrument;
 
@@ -12,7 +13,7 @@ use crate::booked::Refused;
 use crate::exchange::Exchange;
 use crate::refusal::Refusal;
 use crate::reply::ReplyBody;
-use crate::request::{Request, read};
+use crate::request::{Request, id_of, read};
 use crate::route::route;
 use crate::upstream;
 
@@ -21,7 +22,10 @@ impl Gateway {
     pub(crate) async fn call(&self, exchange: Exchange, server: &str, body: Incoming) -> Response<ReplyBody> {
         let tenant = match self.enter(&exchange, server) {
             Ok(tenant) => tenant,
-            Err(refusal) => return self.turn_away(&exchange, refusal),
+            Err(refusal) => {
+                let id = if refusal.knows_caller() { id_of(&exchange, body).await } else { None };
+                return self.turn_away(&exchange, refusal, id.as_deref());
+            }
         };
         // Every line that is written while this call is served says whose it is.
         let span = tracing::info_span!(
@@ -42,7 +46,8 @@ impl Gateway {
             refused.into_refusal().into_response(&self.public_url, exchange.ids.request, path, about)
         };
         let unread = |refusal: Refusal| refuse(Refused::unread(&self.ledger, &tenant, exchange, server, refusal), None);
-        let body = match read(exchange, &tenant, server, body).await {
+        let limits = tenant.grant(server).map_or_else(ServerLimits::default, |grant| grant.server().limits);
+        let body = match read(exchange, limits, body).await {
             Ok(body) => body,
             Err(refusal) => return unread(refusal),
         };

@@ -40,6 +40,7 @@ use partywall_ledger::Ledger;
 use partywall_tenancy::{SealKeys, Snapshot};
 use tokio_util::sync::CancellationToken;
 
+pub use front::{FRONT_ROUTES, FrontRoute};
 pub use listener::{DRAIN_TIMEOUT, serve};
 pub use public_url::PublicUrl;
 pub use reply::ReplyBody;

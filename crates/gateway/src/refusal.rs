@@ -77,6 +77,11 @@ impl Refusal {
         Self { detail: Detail::RetryAfterMs(throttled.retry_after_ms), ..Self::new(throttled.code, "") }
     }
 
+    /// Whether the caller's token is good, and what it lacks is a tenant.
+    pub(crate) fn knows_caller(&self) -> bool {
+        matches!(self.code, RefusalCode::UnknownTenant | RefusalCode::Suspended)
+    }
+
     /// The answer to a request on `path`. `about` is the message's id and era, where there is one.
     pub(crate) fn into_response(
         self,
@@ -104,7 +109,7 @@ impl Refusal {
     }
 
     /// The handshake versions give JSON-RPC errors with status 200: to their clients 404 means that the session ended.
-    fn status(&self, era: Era) -> StatusCode {
+    pub(crate) fn status(&self, era: Era) -> StatusCode {
         let in_session = matches!(self.code, RefusalCode::UnknownMethod | RefusalCode::InvalidParams);
         let status = if era == Era::Legacy && in_session { 200 } else { self.code.status() };
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

@@ -8,7 +8,6 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use partywall_domain::{RefusalCode, ServerLimits};
 use partywall_mcp::{Envelope, Era, MODERN_VERSIONS, Message, Method, NotAnEnvelope, PROTOCOL_VERSION, era};
-use partywall_tenancy::TenantContext;
 use serde_json::value::RawValue;
 
 use crate::exchange::Exchange;
@@ -66,12 +65,7 @@ impl<'a> Request<'a> {
 }
 
 /// The body of a POST; nothing of any other method.
-pub(crate) async fn read(
-    exchange: &Exchange,
-    tenant: &TenantContext,
-    server: &str,
-    body: Incoming,
-) -> Result<Bytes, Refusal> {
+pub(crate) async fn read(exchange: &Exchange, limits: ServerLimits, body: Incoming) -> Result<Bytes, Refusal> {
     if exchange.method() != HttpMethod::POST {
         return Ok(Bytes::new());
     }
@@ -79,7 +73,6 @@ pub(crate) async fn read(
     if !json.is_some_and(|mime| mime.eq_ignore_ascii_case("application/json")) {
         return Err(Refusal::new(RefusalCode::UnsupportedMediaType, "the content type is not application/json"));
     }
-    let limits = tenant.grant(server).map_or_else(ServerLimits::default, |grant| grant.server().limits);
     let max = usize::try_from(limits.request_bytes_max).unwrap_or(usize::MAX);
     match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, max).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
@@ -89,4 +82,10 @@ pub(crate) async fn read(
         Ok(Err(error)) => Err(Refusal::new(RefusalCode::InvalidRequest, format!("the body broke off: {error}"))),
         Err(_) => Err(Refusal::new(RefusalCode::BodyTimeout, "the body did not arrive in time")),
     }
+}
+
+/// The id of the message, for an answer to a caller who is known and has no tenant; none if it cannot be read.
+pub(crate) async fn id_of(exchange: &Exchange, body: Incoming) -> Option<Box<RawValue>> {
+    let body = read(exchange, ServerLimits::default(), body).await.ok()?;
+    Envelope::parse(&body).ok()?.id().map(RawValue::to_owned)
 }
