@@ -51,9 +51,11 @@ fn weight(request: &Request<'_>) -> Weight {
 }
 
 fn check(request: &Request<'_>) -> Result<(), Refusal> {
+    if request.envelope.is_none() && request.era == Era::Modern {
+        return Err(Refusal::method_not_allowed("POST"));
+    }
     check_accept(request)?;
     match &request.envelope {
-        None if request.era == Era::Modern => Err(Refusal::method_not_allowed("POST")),
         Some(envelope) if request.era == Era::Modern => check_headers(request, envelope),
         _ => Ok(()),
     }
@@ -61,7 +63,9 @@ fn check(request: &Request<'_>) -> Result<(), Refusal> {
 
 /// A client of Streamable HTTP accepts both forms of an answer; one that does not would be given what it cannot read.
 fn check_accept(request: &Request<'_>) -> Result<(), Refusal> {
-    let accept = request.exchange.header("accept").unwrap_or_default().to_ascii_lowercase();
+    // A list may stand on several lines (RFC 9110, section 5.3).
+    let lines = request.exchange.headers().get_all(http::header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let accept = lines.collect::<Vec<_>>().join(",").to_ascii_lowercase();
     let takes = |kind: &str| accept.contains(kind) || accept.contains("*/*");
     let fits = match (&request.envelope, request.exchange.method() == http::Method::GET) {
         (Some(_), _) => takes("application/json") && takes("text/event-stream"),

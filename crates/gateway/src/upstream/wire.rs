@@ -10,8 +10,7 @@ use crate::reply::ReplyBody;
 use crate::request::Request;
 
 /// Request headers that pass as they are. `Authorization`, cookies and anything of ours never do.
-const PASSED_ON: [&str; 10] = [
-    "accept",
+const PASSED_ON: [&str; 9] = [
     "accept-language",
     "content-type",
     "user-agent",
@@ -41,12 +40,21 @@ pub(super) fn outbound(
             headers.append(name, value.clone());
         }
     }
+    headers.insert(header::ACCEPT, accept(request));
     if let Some(session) = &target.session {
         headers.insert(SESSION_ID, HeaderValue::from_str(session)?);
     }
     headers.insert(header::AUTHORIZATION, assertion);
     headers.insert("traceparent", traceparent(request)?);
     Ok(outbound)
+}
+
+/// What the client accepts, as it was found at the door, in the one spelling that every server reads.
+fn accept(request: &Request<'_>) -> HeaderValue {
+    HeaderValue::from_static(match request.envelope {
+        Some(_) => "application/json, text/event-stream",
+        None => "text/event-stream",
+    })
 }
 
 /// The trace goes on (W3C Trace Context, section 3.2), with the request's own id as its parent span.
