@@ -1,6 +1,7 @@
 //! A refusal that stands in the books. Only booking makes one, so none is forgotten.
 
 use partywall_ledger::{Call, Ledger, Reservation, Settlement, Weight};
+use partywall_mcp::Era;
 use partywall_tenancy::TenantContext;
 
 use crate::exchange::Exchange;
@@ -11,7 +12,9 @@ pub(crate) struct Refused(Refusal);
 impl Refused {
     /// Settles a call's place as refused.
     pub(crate) fn settled(reservation: Reservation, refusal: Refusal) -> Self {
-        reservation.settle(Settlement::refused(refusal.code, &refusal.cause));
+        let era = if reservation.call().era == Era::Legacy.as_str() { Era::Legacy } else { Era::Modern };
+        let status = refusal.status(era).as_u16();
+        reservation.settle(Settlement { status, ..Settlement::refused(refusal.code, &refusal.cause) });
         Self(refusal)
     }
 
