@@ -15,10 +15,13 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use hyper_util::client::legacy::Error;
 use partywall_domain::{Outcome, RefusalCode, ServerLimits};
 use partywall_ledger::{Reservation, Settlement};
 use partywall_mcp::{Era, Method, SESSION_ID, rewrite};
 use partywall_tenancy::Owned;
+use tokio::time::error::Elapsed;
+use tracing::Instrument;
 
 pub use assertion::Signer;
 pub(crate) use pool::Pools;
@@ -91,8 +94,7 @@ async fn send(
         (reservation, answer)
     };
     let (reservation, answer) = if request.era == Era::Legacy && request.id().is_some() {
-        let span = tracing::Span::current();
-        tokio::spawn(tracing::Instrument::instrument(exchange, span)).await.map_err(|_| Refused::lost())?
+        outliving_client(exchange).await.ok_or_else(Refused::lost)?
     } else {
         exchange.await
     };
@@ -105,6 +107,21 @@ async fn send(
         Err(_) => Refusal::new(RefusalCode::UpstreamTimeout, "no answer within `answer_timeout_ms`"),
     };
     Err(Refused::settled(reservation, refusal))
+}
+
+type Exchanged = (Reservation, Result<Result<Response<Incoming>, Error>, Elapsed>);
+
+/// Runs an exchange to its end, also if nobody waits for it any more; an answer that then comes is read to its end.
+async fn outliving_client(exchange: impl Future<Output = Exchanged> + Send + 'static) -> Option<Exchanged> {
+    let (give, get) = tokio::sync::oneshot::channel();
+    let task = async move {
+        if let Err((reservation, Ok(Ok(answer)))) = give.send(exchange.await) {
+            let status = answer.status().as_u16();
+            drop(Stream::new(answer.into_body(), reservation, status).outliving_client());
+        }
+    };
+    tokio::spawn(task.in_current_span());
+    get.await.ok()
 }
 
 fn answer_timeout(limits: ServerLimits) -> Duration {
