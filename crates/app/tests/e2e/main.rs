@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails the test that called it")]
 
+mod checked_in;
 mod corporate;
 mod http;
+mod scripted;
 mod told;
 mod world;
 
+mod answers;
 mod clients;
 mod sharing;
 mod smoke;
