@@ -8,7 +8,7 @@ mod entry;
 mod segment;
 
 use std::fs::File;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -49,6 +49,8 @@ struct Current {
     number: u32,
     file: File,
     bytes: u64,
+    /// Whether the last write may have left half a line, as a full disk does.
+    torn: bool,
 }
 
 impl Journal {
@@ -62,7 +64,7 @@ impl Journal {
         let (file, bytes) = segment::append_to(directory, number).map_err(failed)?;
         let journal = Self {
             directory: directory.to_owned(),
-            current: Mutex::new(Current { number, file, bytes }),
+            current: Mutex::new(Current { number, file, bytes, torn: false }),
             lost: AtomicU64::new(0),
         };
         for began in &open {
@@ -83,18 +85,22 @@ impl Journal {
         if current.bytes > SEGMENT_BYTES_MAX {
             let number = current.number + 1;
             let (file, bytes) = segment::append_to(&self.directory, number)?;
-            *current = Current { number, file, bytes };
+            *current = Current { number, file, bytes, torn: false };
         }
-        current.file.write_all(line)?;
+        if current.torn {
+            current.file.write_all(b"\n")?;
+        }
+        let written = current.file.write_all(line);
+        current.torn = written.is_err();
         current.bytes += line.len() as u64;
-        Ok(())
+        written
     }
 
     pub(crate) fn find(&self, request: RequestId) -> io::Result<Vec<Entry>> {
         let wanted = request.to_string();
         let mut found = Vec::new();
         for number in segment::numbers(&self.directory)? {
-            for line in segment::lines(&self.directory, number)?.lines() {
+            for line in segment::lines(&self.directory, number)? {
                 let line = line?;
                 if line.contains(&wanted) {
                     found.extend(Entry::of_line(&line).filter(|entry| entry.request_id == wanted));

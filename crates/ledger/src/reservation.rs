@@ -42,6 +42,7 @@ impl Reservation {
     }
 
     /// Settles: the place is free again, and journal and log have the end.
+    #[expect(clippy::needless_pass_by_value, reason = "a settlement settles one call and is used up with it")]
     pub fn settle(mut self, settlement: Settlement) {
         self.close(&settlement);
     }

@@ -44,8 +44,11 @@ pub(crate) fn append_to(directory: &Path, number: u32) -> io::Result<(File, u64)
     Ok((file, bytes))
 }
 
-pub(crate) fn lines(directory: &Path, number: u32) -> io::Result<BufReader<File>> {
-    File::open(path(directory, number)).map(BufReader::new)
+/// The lines of a segment. A crash may have cut one in the middle of a letter: that is a line that says nothing, and
+/// no fault.
+pub(crate) fn lines(directory: &Path, number: u32) -> io::Result<impl Iterator<Item = io::Result<String>>> {
+    let lines = BufReader::new(File::open(path(directory, number))?).split(b'\n');
+    Ok(lines.map(|line| line.map(|bytes| String::from_utf8(bytes).unwrap_or_default())))
 }
 
 /// The calls that began and did not end, looked for in the last two segments: a call that began before those ended
@@ -53,7 +56,7 @@ pub(crate) fn lines(directory: &Path, number: u32) -> io::Result<BufReader<File>
 pub(crate) fn open_calls(directory: &Path, numbers: &[u32]) -> io::Result<Vec<Entry>> {
     let mut open = HashMap::new();
     for number in &numbers[numbers.len().saturating_sub(2)..] {
-        for line in lines(directory, *number)?.lines() {
+        for line in lines(directory, *number)? {
             let Some(entry) = Entry::of_line(&line?) else { continue };
             if entry.is_beginning() {
                 open.insert(entry.request_id.clone(), entry);

@@ -1,0 +1,10 @@
+//! The books, kept as the gateway keeps them: a tenant enters with a signed token, reserves, and settles or does not.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod crash;
+mod house;
+mod journal;
+mod limits;
+mod log;
+mod strangers;

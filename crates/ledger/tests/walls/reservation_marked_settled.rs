@@ -1,0 +1,9 @@
+//! A call that did not settle is booked as abandoned.
+
+use partywall_ledger::Reservation;
+
+fn forget(reservation: &mut Reservation) {
+    reservation.settled = true;
+}
+
+fn main() {}

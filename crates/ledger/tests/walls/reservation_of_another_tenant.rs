@@ -1,0 +1,10 @@
+//! A call is booked to who called.
+
+use partywall_ledger::Reservation;
+use partywall_tenancy::TenantContext;
+
+fn swap(reservation: &mut Reservation, other: TenantContext) {
+    reservation.tenant = other;
+}
+
+fn main() {}
