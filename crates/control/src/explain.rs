@@ -67,8 +67,9 @@ pub(crate) fn request(parts: &Parts, snapshot: &Snapshot, id: RequestId) -> io::
 fn principal(public_url: &str, snapshot: &Snapshot, asked: &Explain) -> Result<Principal, Unauthenticated> {
     let all = format!("{public_url}/mcp");
     let resource = |server: &str| Resource::new(&format!("{all}/{server}"), Some(&all));
-    let try_one =
-        |resource: &Resource| verify(|issuer| snapshot.issuer(issuer), asked.token.trim(), resource, SystemTime::now());
+    let try_one = |resource: &Resource| {
+        verify(|issuer| snapshot.issuer(issuer), |_| None, asked.token.trim(), resource, SystemTime::now())
+    };
     if let Some(server) = &asked.server {
         return try_one(&resource(server));
     }

@@ -1,6 +1,6 @@
 //! The issuer document: whom we trust to sign tokens, and how its tokens are shaped.
 
-use partywall_domain::IssuerName;
+use partywall_domain::{IssuerName, Profile};
 
 use crate::table::Table;
 
@@ -9,14 +9,32 @@ use crate::table::Table;
 pub struct Issuer {
     /// The name of the document.
     pub name: IssuerName,
-    /// Its `iss`, compared byte for byte.
+    /// Its `iss`, compared byte for byte; `{CLAIM}` stands for the value of the tenant claim.
     pub url: String,
-    /// Which shape its access tokens have; `rfc9068` unless said otherwise.
-    pub profile: String,
+    /// Whose tokens' shape its access tokens have.
+    pub profile: Profile,
     /// Where in its tokens the tenant stands: member names joined by `.`; none if the issuer alone says it.
     pub tenant_claim: Option<String>,
-    /// Its JWK set (RFC 7517, section 5), as JSON text.
-    pub jwks: String,
+    /// Audiences that count beside the resource itself.
+    pub audiences: Vec<String>,
+    /// The OAuth clients whose tokens count; empty: any.
+    pub clients: Vec<String>,
+    /// The algorithms that count; empty: all that its keys allow.
+    pub algorithms: Vec<String>,
+    /// `typ` values, for the generic profile.
+    pub typ: Option<Vec<String>>,
+    /// The claims with the scopes, for the generic profile.
+    pub scope_claims: Option<Vec<String>>,
+    /// The claims with the client, for the generic profile.
+    pub client_claims: Option<Vec<String>>,
+    /// The claim that marks access tokens, as `name` or `name=value`, for the generic profile.
+    pub access_claim: Option<String>,
+    /// Its JWK set (RFC 7517, section 5), as JSON text, where it is given.
+    pub jwks: Option<String>,
+    /// Where its JWK set is fetched from, where its metadata does not say.
+    pub jwks_url: Option<String>,
+    /// Networks that are not public and may be asked for its keys all the same.
+    pub private_networks: Vec<String>,
     /// Whether clients that have no token yet are told of it. A customer's own is not: its name is nobody's business.
     pub listed: bool,
     /// Whether it is the demo's issuer, whose tokens anybody with the data folder can make.
@@ -27,16 +45,75 @@ impl Issuer {
     /// Reads `[issuer.NAME]`.
     pub fn read(name: IssuerName, mut table: Table<'_>) -> Option<Self> {
         table.required("url", "https://login.example.com");
-        table.required("jwks", "{ keys = [ … ] }");
         let url = table.text("url").map(str::to_owned);
-        let profile = table.text("profile").unwrap_or("rfc9068").to_owned();
-        let tenant_claim = tenant_claim(&mut table);
-        let jwks = table.value("jwks").map(ToString::to_string);
-        let listed = table.flag("listed").unwrap_or(false);
-        let development = table.flag("development").unwrap_or(false);
+        let profile = profile(&mut table);
+        let issuer = Self {
+            name,
+            url: url?,
+            profile,
+            tenant_claim: tenant_claim(&mut table),
+            audiences: table.texts("audiences").unwrap_or_default(),
+            clients: table.texts("clients").unwrap_or_default(),
+            algorithms: table.texts("algorithms").unwrap_or_default(),
+            typ: table.texts("typ"),
+            scope_claims: table.texts("scope_claims"),
+            client_claims: table.texts("client_claims"),
+            access_claim: table.text("access_claim").map(str::to_owned),
+            jwks: table.value("jwks").map(ToString::to_string),
+            jwks_url: table.text("jwks_url").map(str::to_owned),
+            private_networks: table.texts("private_networks").unwrap_or_default(),
+            listed: table.flag("listed").unwrap_or(false),
+            development: table.flag("development").unwrap_or(false),
+        };
+        issuer.check(&table);
         table.finish();
-        Some(Self { name, url: url?, profile, tenant_claim, jwks: jwks?, listed, development })
+        Some(issuer)
     }
+
+    fn check(&self, table: &Table<'_>) {
+        if self.jwks.is_some() && self.jwks_url.is_some() {
+            table.mistake("jwks_url", "`jwks` gives the keys already; keep one of the two");
+        }
+        for url in self.jwks_url.iter().chain(self.jwks.is_none().then_some(&self.url)) {
+            if !url.starts_with("https://") && self.private_networks.is_empty() {
+                let why =
+                    "keys are fetched over `https` alone, unless `private_networks` names where plain HTTP is safe";
+                table.mistake(if self.jwks_url.is_some() { "jwks_url" } else { "url" }, why);
+            }
+        }
+        if self.url.contains('{') && self.jwks.is_none() && self.jwks_url.is_none() {
+            table.mistake(
+                "jwks_url",
+                "an issuer whose `url` has a placeholder needs `jwks_url`: there is no one place to ask",
+            );
+        }
+        let shaped = [
+            ("typ", self.typ.is_some()),
+            ("scope_claims", self.scope_claims.is_some()),
+            ("client_claims", self.client_claims.is_some()),
+            ("access_claim", self.access_claim.is_some()),
+        ];
+        for (field, _) in shaped.iter().filter(|(_, said)| *said && self.profile != Profile::Generic) {
+            table.mistake(
+                field,
+                format!("profile `{}` says this; write it with `profile = \"generic\"`", self.profile.as_str()),
+            );
+        }
+        if self.typ.as_ref().is_some_and(|typ| !typ.iter().any(|typ| typ == "at+jwt")) && self.access_claim.is_none() {
+            let why = "where `typ` does not say it, name a claim that access tokens have and ID tokens have not";
+            table.mistake("access_claim", why);
+        }
+    }
+}
+
+fn profile(table: &mut Table<'_>) -> Profile {
+    let word = table.text("profile").unwrap_or("rfc9068");
+    let known = Profile::ALL.into_iter().find(|profile| profile.as_str() == word);
+    known.unwrap_or_else(|| {
+        let known = Profile::ALL.map(|profile| format!("`{}`", profile.as_str())).join(", ");
+        table.mistake("profile", format!("`{word}` is not a profile; known: {known}"));
+        Profile::Rfc9068
+    })
 }
 
 fn tenant_claim(table: &mut Table<'_>) -> Option<String> {

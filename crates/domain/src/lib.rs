@@ -11,6 +11,7 @@ mod limits;
 mod name;
 mod outcome;
 mod placement;
+mod profile;
 mod refusal;
 mod said;
 
@@ -19,5 +20,6 @@ pub use limits::{Limits, ServerLimits};
 pub use name::{InvalidName, IssuerName, PlanName, ServerName, TenantName};
 pub use outcome::Outcome;
 pub use placement::{Placement, Sharing};
+pub use profile::Profile;
 pub use refusal::RefusalCode;
 pub use said::Said;

@@ -34,11 +34,6 @@ pub struct ServerLimits {
 
 impl Default for ServerLimits {
     fn default() -> Self {
-        Self {
-            request_bytes_max: 4 << 20,
-            filtered_bytes_max: 8 << 20,
-            answer_timeout_ms: 60_000,
-            discover_ttl_s: 60,
-        }
+        Self { request_bytes_max: 4 << 20, filtered_bytes_max: 8 << 20, answer_timeout_ms: 60_000, discover_ttl_s: 60 }
     }
 }

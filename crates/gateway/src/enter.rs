@@ -16,7 +16,7 @@ impl Gateway {
         let snapshot = self.snapshot.load();
         let bearer = exchange.bearer()?;
         let resource = self.public_url.resource(server);
-        let principal = verify(|issuer| snapshot.issuer(issuer), bearer, &resource, SystemTime::now())
+        let principal = verify(|issuer| snapshot.issuer(issuer), |_| None, bearer, &resource, SystemTime::now())
             .map_err(|cause| Refusal::new(RefusalCode::InvalidToken, cause.to_string()))?;
         snapshot.enter(principal).map_err(|cause| match cause {
             NotEntered::Unknown { .. } => Refusal::new(RefusalCode::UnknownTenant, cause.to_string()),

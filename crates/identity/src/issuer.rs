@@ -1,68 +1,66 @@
-//! An OAuth authorization server that the platform trusts, with the keys it signs with.
+//! An OAuth authorization server that the platform trusts.
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::Algorithm;
 use partywall_domain::IssuerName;
 
-/// Most keys of one issuer. Default 32: rotation needs two or three.
-const KEYS_MAX: usize = 32;
-
-/// Which `typ`, scope and client claims to expect of an issuer's access tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// JWT Profile for OAuth 2.0 Access Tokens (RFC 9068): `typ` is `at+jwt`, which no ID token has.
-    Rfc9068,
-}
-
-impl Profile {
-    /// The word in documents.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rfc9068 => "rfc9068",
-        }
-    }
-}
+use crate::keys::KeySet;
+use crate::shape::Shape;
+use crate::unauthenticated::Unauthenticated;
 
 /// What an operator says of an issuer.
 #[derive(Clone, Debug)]
 pub struct IssuerSettings {
     /// The name of its document.
     pub name: IssuerName,
-    /// Its `iss`, compared byte for byte.
+    /// Its `iss`, compared byte for byte. Where a provider has an `iss` for each of its own tenants, `{CLAIM}` stands
+    /// for the value of the tenant claim.
     pub url: String,
-    /// How its tokens are shaped.
-    pub profile: Profile,
+    /// How its access tokens are shaped.
+    pub shape: Shape,
     /// Where in its tokens the tenant stands: member names joined by `.`; none if the issuer alone says it.
     pub tenant_claim: Option<String>,
-    /// Its JWK set (RFC 7517, section 5), as JSON text.
-    pub jwks: String,
+    /// Audiences that count beside the resource itself, for providers that do not know resource indicators (RFC 8707).
+    pub audiences: Vec<String>,
+    /// The OAuth clients whose tokens count; empty: any. Where a provider's tokens have no `aud`, these stand for it.
+    pub clients: Vec<String>,
+    /// The algorithms that count; empty: all that its keys allow.
+    pub algorithms: Vec<Algorithm>,
+    /// Where its keys come from.
+    pub keys: KeyOrigin,
     /// Whether clients that have no token yet are told of it.
     pub listed: bool,
     /// Whether it is the demo's issuer, whose tokens anybody with the data folder can make.
     pub development: bool,
 }
 
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyOrigin {
+    /// The operator gave them: a JWK set (RFC 7517, section 5), as JSON text.
+    Given(String),
+    /// They are fetched.
+    Fetched {
+        /// From this URL; none: from where the issuer's metadata says (RFC 8414).
+        url: Option<String>,
+        /// Networks that are not public and may be asked all the same, as `10.0.0.0/8`.
+        private_networks: Vec<String>,
+    },
+}
+
 /// A trusted issuer, ready to verify with. Part of the snapshot.
 pub struct Issuer {
     settings: IssuerSettings,
-    keys: Vec<Key>,
-}
-
-pub(crate) struct Key {
-    kid: Option<String>,
-    algorithm: Algorithm,
-    pub(crate) decoding: DecodingKey,
+    given: Option<KeySet>,
 }
 
 impl Issuer {
-    /// Reads the keys. The error says what is wrong with the set.
+    /// Reads the keys, where they are given. The error says what is wrong with the set.
     pub fn new(settings: IssuerSettings) -> Result<Self, String> {
-        let set: JwkSet = serde_json::from_str(&settings.jwks).map_err(|error| format!("not a JWK set: {error}"))?;
-        if set.keys.is_empty() || set.keys.len() > KEYS_MAX {
-            return Err(format!("a JWK set of 1 to {KEYS_MAX} keys is expected, this one has {}", set.keys.len()));
-        }
-        let keys = set.keys.iter().map(key).collect::<Result<_, _>>()?;
-        Ok(Self { settings, keys })
+        let given = match &settings.keys {
+            KeyOrigin::Given(text) => Some(KeySet::given(text)?),
+            KeyOrigin::Fetched { .. } => None,
+        };
+        Ok(Self { settings, given })
     }
 
     /// What the operator said of it.
@@ -70,31 +68,23 @@ impl Issuer {
         &self.settings
     }
 
-    /// The key that a token with this `kid` and `alg` must verify with. A token without `kid` names a key only where
-    /// there is one candidate.
-    pub(crate) fn key(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
-        let mut candidates =
-            self.keys.iter().filter(|key| key.algorithm == algorithm && (kid.is_none() || key.kid.as_deref() == kid));
-        let first = candidates.next()?;
-        candidates.next().is_none().then_some(first)
+    /// The `iss` of its tokens for the tenant with this claim value; `None` if its `iss` is the same for all.
+    pub fn url_for(&self, value: &str) -> Option<String> {
+        let placeholder = format!("{{{}}}", self.settings.tenant_claim.as_deref()?);
+        self.settings.url.contains(&placeholder).then(|| self.settings.url.replace(&placeholder, value))
     }
-}
 
-fn key(jwk: &Jwk) -> Result<Key, String> {
-    let kid = jwk.common.key_id.clone();
-    let named = kid.as_deref().unwrap_or("without kid");
-    let algorithm = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => Algorithm::RS256,
-        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => Algorithm::ES256,
-        AlgorithmParameters::OctetKeyPair(okp) if okp.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
-        _ => return Err(format!("key `{named}` is not RSA, P-256 or Ed25519")),
-    };
-    if matches!(jwk.common.public_key_use, Some(PublicKeyUse::Encryption)) {
-        return Err(format!("key `{named}` is for encryption; give the signing keys only"));
+    pub(crate) fn given(&self) -> Option<&KeySet> {
+        self.given.as_ref()
     }
-    if jwk.common.key_algorithm.is_some_and(|declared| declared.to_string() != format!("{algorithm:?}")) {
-        return Err(format!("key `{named}` declares an `alg` that is not {algorithm:?}"));
+
+    /// An `iss` that names a tenant and a claim that names another are two tokens in one.
+    pub(crate) fn check_url(&self, claimed: &str, tenant: Option<&str>) -> Result<(), Unauthenticated> {
+        let expected = self.url_for(tenant.unwrap_or_default()).unwrap_or_else(|| self.settings.url.clone());
+        if expected == claimed {
+            Ok(())
+        } else {
+            Err(Unauthenticated::Claim("iss".to_owned(), "is not that of the tenant claim"))
+        }
     }
-    let decoding = DecodingKey::from_jwk(jwk).map_err(|error| format!("key `{named}` cannot be read: {error}"))?;
-    Ok(Key { kid, algorithm, decoding })
 }

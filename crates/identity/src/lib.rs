@@ -6,19 +6,23 @@
 
 mod claims;
 mod issuer;
+mod keys;
 mod object;
 mod operator;
 mod principal;
 mod resource;
+mod shape;
 mod system;
 mod token;
 mod unauthenticated;
 mod verify;
 
-pub use issuer::{Issuer, IssuerSettings, Profile};
+pub use issuer::{Issuer, IssuerSettings, KeyOrigin};
+pub use keys::{KeySet, algorithm_of};
 pub use operator::{Operator, OperatorKey};
 pub use principal::Principal;
 pub use resource::Resource;
+pub use shape::Shape;
 pub use system::{Job, SystemAuthority};
 pub use unauthenticated::Unauthenticated;
 pub use verify::verify;

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
+use crate::keys::algorithm_of;
 use crate::object::Object;
 use crate::unauthenticated::Unauthenticated;
 
@@ -57,12 +58,8 @@ fn algorithm(header: &Object) -> Result<Algorithm, Unauthenticated> {
     if header.0.keys().any(|name| !HEADER_MEMBERS.contains(&name.as_str())) {
         return Err(Unauthenticated::Malformed("the header has a member that is not understood"));
     }
-    match header.0.get("alg").and_then(Value::as_str) {
-        Some("RS256") => Ok(Algorithm::RS256),
-        Some("ES256") => Ok(Algorithm::ES256),
-        Some("EdDSA") => Ok(Algorithm::EdDSA),
-        _ => Err(Unauthenticated::Malformed("`alg` is not one of RS256, ES256 and EdDSA")),
-    }
+    let name = header.0.get("alg").and_then(Value::as_str).unwrap_or_default();
+    algorithm_of(name).ok_or(Unauthenticated::Malformed("`alg` is none of RS, PS, ES256, ES384 and EdDSA"))
 }
 
 fn text(header: &Object, name: &str) -> Result<Option<String>, Unauthenticated> {

@@ -14,18 +14,26 @@ pub enum Unauthenticated {
     /// `iss` is missing or nobody we trust.
     #[error("the token's `iss` is not a trusted issuer")]
     UnknownIssuer,
-    /// `typ` is not what the issuer's profile expects of an access token.
-    #[error("the token's `typ` is not `at+jwt`: is it an ID token?")]
-    NotAccessToken,
+    /// It has not the shape of the issuer's access tokens.
+    #[error("this is no access token of its issuer: {0}; is it an ID token?")]
+    NotAccessToken(&'static str),
     /// The issuer has no single key for the token's `kid` and `alg`.
     #[error("issuer `{0}` has no key for the token's `kid` and `alg`")]
     NoKey(IssuerName),
+    /// The issuer's keys are fetched, and the one that is needed is not there: fetch, and try once more.
+    #[error("issuer `{issuer}` is not known to have the key that the token names")]
+    NeedsKeys {
+        /// Whose keys.
+        issuer: IssuerName,
+        /// Which key.
+        kid: Option<String>,
+    },
     /// The signature does not verify.
     #[error("the signature does not verify with the key of issuer `{0}`")]
     Signature(IssuerName),
     /// A claim is missing or has the wrong type.
     #[error("claim `{0}` {1}")]
-    Claim(&'static str, &'static str),
+    Claim(String, &'static str),
     /// The token was issued for another resource.
     #[error("the token's `aud` is another resource")]
     Audience,

@@ -1,20 +1,24 @@
-//! Verifying: pure, in the order of cost, so that what can be refused cheaply never reaches a signature.
+//! Verifying: pure, in the order of cost, so that what can be refused cheaply never reaches a key or a signature.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use partywall_domain::IssuerName;
 use serde_json::Value;
 
-use crate::issuer::{Issuer, Profile};
+use crate::issuer::Issuer;
+use crate::keys::KeySet;
 use crate::principal::{Facts, Principal};
 use crate::resource::Resource;
 use crate::token::Unverified;
 use crate::unauthenticated::Unauthenticated;
 
 /// The principal behind `token`, if it is an access token that a trusted issuer signed for `resource` and that is
-/// valid at `now`. `trusted` finds an issuer by its `iss`. Keys belong to their issuer: one issuer's key never
-/// verifies what claims to be another's.
+/// valid at `now`. `trusted` finds an issuer by its `iss`, `fetched` the keys that were fetched for one. Keys belong to
+/// their issuer: one issuer's key never verifies what claims to be another's.
 pub fn verify<'a>(
     trusted: impl FnOnce(&str) -> Option<&'a Issuer>,
+    fetched: impl FnOnce(&IssuerName) -> Option<Arc<KeySet>>,
     token: &str,
     resource: &Resource,
     now: SystemTime,
@@ -22,38 +26,50 @@ pub fn verify<'a>(
     let token = Unverified::parse(token)?;
     let claimed = token.claims.0.get("iss").and_then(Value::as_str).ok_or(Unauthenticated::UnknownIssuer)?;
     let issuer = trusted(claimed).ok_or(Unauthenticated::UnknownIssuer)?;
-    check_typ(issuer.settings().profile, token.typ.as_deref())?;
-    let expires = token.claims.check_time(now)?;
-    token.claims.check_audience(resource)?;
-    let facts = facts(issuer, &token, expires)?;
-    check_signature(issuer, &token)?;
+    let facts = facts(issuer, claimed, &token, resource, now)?;
+    match issuer.given() {
+        Some(keys) => check_signature(keys, &token, Unauthenticated::NoKey(facts.issuer.clone()), &facts.issuer)?,
+        None => {
+            let needed = Unauthenticated::NeedsKeys { issuer: facts.issuer.clone(), kid: token.kid.clone() };
+            let keys = fetched(&facts.issuer).ok_or_else(|| needed.clone())?;
+            check_signature(&keys, &token, needed, &facts.issuer)?;
+        }
+    }
     Ok(Principal::mint(facts))
 }
 
-fn check_typ(profile: Profile, typ: Option<&str>) -> Result<(), Unauthenticated> {
-    let Profile::Rfc9068 = profile;
-    let typ = typ.unwrap_or_default();
-    let typ = typ.strip_prefix("application/").unwrap_or(typ);
-    if typ.eq_ignore_ascii_case("at+jwt") { Ok(()) } else { Err(Unauthenticated::NotAccessToken) }
+/// All that the token claims, if every claim is as it must be.
+fn facts(
+    issuer: &Issuer,
+    claimed: &str,
+    token: &Unverified<'_>,
+    resource: &Resource,
+    now: SystemTime,
+) -> Result<Facts, Unauthenticated> {
+    let (settings, claims) = (issuer.settings(), &token.claims);
+    settings.shape.check(token.typ.as_deref(), claims)?;
+    if !settings.algorithms.is_empty() && !settings.algorithms.contains(&token.algorithm) {
+        return Err(Unauthenticated::Malformed("`alg` is not one that this issuer's document allows"));
+    }
+    let expires = claims.check_time(now)?;
+    let client = claims.client(&settings.shape.client)?;
+    claims.check_audience(resource, settings, &client)?;
+    let tenant_claim = settings.tenant_claim.as_deref().map(|path| claims.tenant(path)).transpose()?.flatten();
+    issuer.check_url(claimed, tenant_claim.as_deref())?;
+    let subject = claims.text("sub")?;
+    let scope = claims.scope(&settings.shape.scope)?;
+    Ok(Facts { issuer: settings.name.clone(), tenant_claim, subject, client, scope, expires })
 }
 
-fn facts(issuer: &Issuer, token: &Unverified<'_>, expires: u64) -> Result<Facts, Unauthenticated> {
-    let path = issuer.settings().tenant_claim.as_deref();
-    Ok(Facts {
-        issuer: issuer.settings().name.clone(),
-        tenant_claim: path.map(|path| token.claims.tenant(path)).transpose()?.flatten(),
-        subject: token.claims.text("sub")?,
-        client: token.claims.text("client_id")?,
-        scope: token.claims.scope()?,
-        expires,
-    })
-}
-
-fn check_signature(issuer: &Issuer, token: &Unverified<'_>) -> Result<(), Unauthenticated> {
-    let name = || issuer.settings().name.clone();
-    let key = issuer.key(token.kid.as_deref(), token.algorithm).ok_or_else(|| Unauthenticated::NoKey(name()))?;
+fn check_signature(
+    keys: &KeySet,
+    token: &Unverified<'_>,
+    absent: Unauthenticated,
+    issuer: &IssuerName,
+) -> Result<(), Unauthenticated> {
+    let key = keys.find(token.kid.as_deref(), token.algorithm).ok_or(absent)?;
     match jsonwebtoken::crypto::verify(token.signature, token.signed.as_bytes(), &key.decoding, token.algorithm) {
         Ok(true) => Ok(()),
-        _ => Err(Unauthenticated::Signature(name())),
+        _ => Err(Unauthenticated::Signature(issuer.clone())),
     }
 }

@@ -4,7 +4,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use partywall_identity::{Issuer, IssuerSettings, Principal, Profile, Resource, Unauthenticated, verify};
+use partywall_domain::Profile;
+use partywall_identity::{Issuer, IssuerSettings, KeyOrigin, Principal, Resource, Shape, Unauthenticated, verify};
 use partywall_testkit::token::{self, Algorithm, Claims};
 use serde_json::{Value, json};
 
@@ -15,9 +16,12 @@ fn trust(issuer: &token::Issuer, tenant_claim: Option<&str>, jwks: &Value) -> Re
     Issuer::new(IssuerSettings {
         name: "corporate".parse().unwrap(),
         url: issuer.url().to_owned(),
-        profile: Profile::Rfc9068,
+        shape: Shape::of(Profile::Rfc9068),
+        audiences: Vec::new(),
+        clients: Vec::new(),
+        algorithms: Vec::new(),
         tenant_claim: tenant_claim.map(str::to_owned),
-        jwks: jwks.to_string(),
+        keys: KeyOrigin::Given(jwks.to_string()),
         listed: true,
         development: false,
     })
@@ -25,7 +29,7 @@ fn trust(issuer: &token::Issuer, tenant_claim: Option<&str>, jwks: &Value) -> Re
 
 fn look_at(trusted: &Issuer, token: &str) -> Result<Principal, Unauthenticated> {
     let find = |url: &str| Some(trusted).filter(|issuer| issuer.settings().url == url);
-    verify(find, token, &Resource::new(RESOURCE, Some(PARENT)), SystemTime::now())
+    verify(find, |_| None, token, &Resource::new(RESOURCE, Some(PARENT)), SystemTime::now())
 }
 
 fn corporate() -> token::Issuer {
@@ -171,12 +175,25 @@ fn a_key_set_is_refused_with_what_is_wrong() {
         (
             "a secret",
             json!({ "keys": [{ "kty": "oct", "k": "c2VjcmV0", "kid": "key-1" }] }),
-            "key `key-1` is not RSA, P-256 or Ed25519",
+            "key `key-1` is not RSA, P-256, P-384 or Ed25519",
         ),
-        ("another curve", with("crv", json!("P-384")), "key `key-1` is not RSA, P-256 or Ed25519"),
+        (
+            "another curve",
+            with("crv", json!("P-384")),
+            "key `key-1` declares `ES256`, which is not an algorithm of its kind",
+        ),
+        ("a curve nobody signs with", with("crv", json!("P-521")), "key `key-1` is not RSA, P-256, P-384 or Ed25519"),
         ("for encryption", with("use", json!("enc")), "key `key-1` is for encryption; give the signing keys only"),
-        ("for another alg", with("alg", json!("ES384")), "key `key-1` declares an `alg` that is not ES256"),
-        ("for another family", with("alg", json!("HS256")), "key `key-1` declares an `alg` that is not ES256"),
+        (
+            "for another alg",
+            with("alg", json!("ES384")),
+            "key `key-1` declares `ES384`, which is not an algorithm of its kind",
+        ),
+        (
+            "for another family",
+            with("alg", json!("HS256")),
+            "key `key-1` declares `HS256`, which is not an algorithm of its kind",
+        ),
         ("a point that is not base64url", with("x", json!("+/=")), "key `key-1` cannot be read: "),
     ];
     for (name, jwks, told) in rows {
@@ -192,14 +209,14 @@ fn time_is_the_callers() {
     let token = issuer.token(issuer.claims(RESOURCE).issued_at(1_000));
     let at = |second| {
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(second);
-        verify(|_| Some(&trusted), &token, &Resource::new(RESOURCE, None), now).err()
+        verify(|_| Some(&trusted), |_| None, &token, &Resource::new(RESOURCE, None), now).err()
     };
     assert_eq!(at(969_999), Some(Unauthenticated::NotYet));
     assert_eq!(at(970_000), None);
     assert_eq!(at(1_329_999), None);
     assert_eq!(at(1_330_000), Some(Unauthenticated::Expired));
     let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
-    assert!(verify(|_| Some(&trusted), &token, &Resource::new(RESOURCE, None), before).is_err());
+    assert!(verify(|_| Some(&trusted), |_| None, &token, &Resource::new(RESOURCE, None), before).is_err());
 }
 
 #[test]
@@ -214,7 +231,7 @@ fn a_parent_opens_its_child_and_not_the_other_way_round() {
     ];
     for (aud, url, parent, accepted) in rows {
         let token = issuer.token(issuer.claims(aud));
-        let entered = verify(|_| Some(&trusted), &token, &Resource::new(url, parent), SystemTime::now());
+        let entered = verify(|_| Some(&trusted), |_| None, &token, &Resource::new(url, parent), SystemTime::now());
         assert_eq!(entered.is_ok(), accepted, "{aud} at {url} in {parent:?}");
     }
 }

@@ -8,18 +8,19 @@ use std::sync::Arc;
 
 use partywall_documents::{Document, Kind, Mistake, Mistakes, Plan, Server, ServerPatch, Table, Tenant, overlay};
 use partywall_domain::{IssuerName, Placement, PlanName, Revision, ServerName, TenantId, TenantName};
-use partywall_identity::{Issuer, IssuerSettings, Profile};
+use partywall_identity::Issuer;
 
 use crate::grant::Grant;
 use crate::snapshot::{Door, Snapshot};
 use crate::tenant::TenantConfig;
+use crate::trust::{Trust, trusted};
 
 /// Compiles every document there is. The order of `documents` does not matter.
 pub fn compile(revision: Revision, documents: &[Document]) -> Result<Snapshot, Vec<Mistake>> {
     let mistakes = Mistakes::default();
     let parsed = Parsed::read(documents, &mistakes);
-    let issuers = by_url(parsed.issuers, &mistakes);
-    let by_name: HashMap<_, _> = issuers.values().map(|issuer| (issuer.settings().name.clone(), issuer)).collect();
+    let mut trust = Trust::default();
+    parsed.issuers.into_iter().for_each(|issuer| trust.add(issuer, &mistakes));
     let mut urls = HashMap::new();
     let mut doors = HashMap::new();
     let mut tenants = BTreeMap::new();
@@ -38,13 +39,13 @@ pub fn compile(revision: Revision, documents: &[Document]) -> Result<Snapshot, V
         let servers = grants(&tenant, patches, &parsed.servers, &mut urls, &mistakes);
         let limits = tenant.limits.over(plan.limits);
         let config = Arc::new(TenantConfig { document: tenant, plan: Arc::clone(plan), limits, servers });
-        add_doors(&config, &by_name, &mut doors, &mistakes);
+        add_doors(&config, &mut trust, &mut doors, &mistakes);
         tenants.insert(config.name().clone(), config);
     }
     check_urls(&urls, &parsed.servers, &mistakes);
     let mistakes = mistakes.into_vec();
     if mistakes.is_empty() {
-        Ok(Snapshot { revision, issuers, servers: parsed.servers, tenants, doors })
+        Ok(Snapshot { revision, trust, servers: parsed.servers, tenants, doors })
     } else {
         Err(mistakes)
     }
@@ -100,39 +101,6 @@ impl Parsed {
             }
         }
     }
-}
-
-fn trusted(name: IssuerName, table: Table<'_>, mistakes: &Mistakes) -> Option<Issuer> {
-    let path = table.path().to_owned();
-    let document = partywall_documents::Issuer::read(name, table)?;
-    if document.profile != Profile::Rfc9068.as_str() {
-        mistakes.add(format!("{path}.profile"), format!("`{}` is not a profile; known: `rfc9068`", document.profile));
-    }
-    let settings = IssuerSettings {
-        name: document.name,
-        url: document.url,
-        profile: Profile::Rfc9068,
-        tenant_claim: document.tenant_claim,
-        jwks: document.jwks,
-        listed: document.listed,
-        development: document.development,
-    };
-    Issuer::new(settings).map_err(|why| mistakes.add(format!("{path}.jwks"), why)).ok()
-}
-
-fn by_url(issuers: Vec<Issuer>, mistakes: &Mistakes) -> HashMap<String, Issuer> {
-    let mut all: HashMap<String, Issuer> = HashMap::new();
-    for issuer in issuers {
-        let settings = issuer.settings().clone();
-        if let Some(other) = all.insert(settings.url.clone(), issuer) {
-            let other = &other.settings().name;
-            mistakes.add(
-                format!("issuer.{}.url", settings.name),
-                format!("issuer `{other}` has the same URL; each needs its own"),
-            );
-        }
-    }
-    all
 }
 
 /// The places of upstreams in use by one tenant alone, with who uses each.
@@ -216,18 +184,18 @@ fn check_urls(own: &OwnUrls, servers: &BTreeMap<ServerName, Arc<Server>>, mistak
 
 fn add_doors(
     config: &Arc<TenantConfig>,
-    issuers: &HashMap<IssuerName, &Issuer>,
+    trust: &mut Trust,
     doors: &mut HashMap<IssuerName, Door>,
     mistakes: &Mistakes,
 ) {
     for (index, identity) in config.document.identities.iter().enumerate() {
         let path = format!("tenant.{}.identities.{index}", config.name());
-        let Some(issuer) = issuers.get(&identity.issuer) else {
+        let Some(issuer) = trust.by_name.get(&identity.issuer).cloned() else {
             mistakes.add(path, format!("no issuer `{}`; apply a document `issuer.{0}` with it", identity.issuer));
             continue;
         };
-        if identity.value.is_some() && issuer.settings().tenant_claim.is_none() {
-            mistakes.add(path, format!("issuer `{}` has no `tenant_claim` whose value this could be", identity.issuer));
+        if let Err(why) = known_by(trust, &issuer, identity.value.as_deref()) {
+            mistakes.add(path, why);
             continue;
         }
         if let Err(other) = add_door(doors, &identity.issuer, identity.value.as_deref(), config) {
@@ -236,6 +204,21 @@ fn add_doors(
             );
             mistakes.add(path, message);
         }
+    }
+}
+
+/// Whether this issuer's tokens can say this value, or need none.
+fn known_by(trust: &mut Trust, issuer: &Arc<Issuer>, value: Option<&str>) -> Result<(), String> {
+    let name = &issuer.settings().name;
+    match value {
+        Some(_) if issuer.settings().tenant_claim.is_none() => {
+            Err(format!("issuer `{name}` has no `tenant_claim` whose value this could be"))
+        }
+        Some(value) => trust.register(issuer, value),
+        None if issuer.url_for("").is_some() => {
+            Err(format!("issuer `{name}` has an `iss` for each tenant; give the `value` that stands in it"))
+        }
+        None => Ok(()),
     }
 }
 

@@ -8,6 +8,7 @@ mod grant;
 mod owned;
 mod snapshot;
 mod tenant;
+mod trust;
 
 pub use compile::compile;
 pub use context::TenantContext;

@@ -9,11 +9,12 @@ use partywall_identity::{Issuer, Principal};
 
 use crate::context::TenantContext;
 use crate::tenant::TenantConfig;
+use crate::trust::Trust;
 
 /// One revision of the whole configuration. A call sees one snapshot from its first step to its last.
 pub struct Snapshot {
     pub(crate) revision: Revision,
-    pub(crate) issuers: HashMap<String, Issuer>,
+    pub(crate) trust: Trust,
     pub(crate) servers: BTreeMap<ServerName, Arc<Server>>,
     pub(crate) tenants: BTreeMap<TenantName, Arc<TenantConfig>>,
     pub(crate) doors: HashMap<IssuerName, Door>,
@@ -48,7 +49,7 @@ impl Snapshot {
     pub fn empty() -> Self {
         Self {
             revision: Revision::default(),
-            issuers: HashMap::new(),
+            trust: Trust::default(),
             servers: BTreeMap::new(),
             tenants: BTreeMap::new(),
             doors: HashMap::new(),
@@ -62,12 +63,12 @@ impl Snapshot {
 
     /// The trusted issuer with this `iss`.
     pub fn issuer(&self, url: &str) -> Option<&Issuer> {
-        self.issuers.get(url)
+        self.trust.by_url.get(url).map(|issuer| &**issuer)
     }
 
     /// All trusted issuers.
     pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
-        self.issuers.values()
+        self.trust.by_name.values().map(|issuer| &**issuer)
     }
 
     /// The servers of the catalog.

@@ -12,7 +12,8 @@ mod keys;
 use std::cell::Cell;
 use std::time::{Duration, UNIX_EPOCH};
 
-use partywall_identity::{Issuer, IssuerSettings, Principal, Profile, Resource, Unauthenticated, verify};
+use partywall_domain::Profile;
+use partywall_identity::{Issuer, IssuerSettings, KeyOrigin, Principal, Resource, Shape, Unauthenticated, verify};
 use partywall_testkit::token;
 use serde_json::Value;
 
@@ -50,9 +51,12 @@ pub(crate) fn trust(name: &str, issuer: &token::Issuer, tenant_claim: &str, jwks
     Issuer::new(IssuerSettings {
         name: name.parse().unwrap(),
         url: issuer.url().to_owned(),
-        profile: Profile::Rfc9068,
+        shape: Shape::of(Profile::Rfc9068),
+        audiences: Vec::new(),
+        clients: Vec::new(),
+        algorithms: Vec::new(),
         tenant_claim: Some(tenant_claim.to_owned()),
-        jwks: jwks.to_string(),
+        keys: KeyOrigin::Given(jwks.to_string()),
         listed: false,
         development: false,
     })
@@ -60,7 +64,7 @@ pub(crate) fn trust(name: &str, issuer: &token::Issuer, tenant_claim: &str, jwks
 
 pub(crate) fn look_at(trusted: &[Issuer], token: &str) -> Result<Principal, Unauthenticated> {
     let find = |url: &str| trusted.iter().find(|issuer| issuer.settings().url == url);
-    verify(find, token, &Resource::new(RESOURCE, Some(PARENT)), UNIX_EPOCH + Duration::from_secs(NOW))
+    verify(find, |_| None, token, &Resource::new(RESOURCE, Some(PARENT)), UNIX_EPOCH + Duration::from_secs(NOW))
 }
 
 /// A token, why it is refused, and the same token without its flaw.
@@ -132,7 +136,7 @@ fn a_malformed_token_asks_for_no_issuer() {
             asked.set(true);
             None
         };
-        let why = verify(find, &token, &Resource::new(RESOURCE, None), UNIX_EPOCH).unwrap_err();
+        let why = verify(find, |_| None, &token, &Resource::new(RESOURCE, None), UNIX_EPOCH).unwrap_err();
         let malformed = matches!(why, Unauthenticated::Malformed(_) | Unauthenticated::Opaque);
         assert!(!(malformed && asked.get()), "{name}: an issuer was looked for");
     }

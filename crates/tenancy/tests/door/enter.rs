@@ -170,7 +170,14 @@ fn an_identity_that_is_taken_away_opens_nothing() {
     let principal = |snapshot: &Snapshot| {
         let resource = partywall_identity::Resource::new(RESOURCE, None);
         let token = house.corporate.token(claims());
-        partywall_identity::verify(|url| snapshot.issuer(url), &token, &resource, std::time::SystemTime::now()).unwrap()
+        partywall_identity::verify(
+            |url| snapshot.issuer(url),
+            |_| None,
+            &token,
+            &resource,
+            std::time::SystemTime::now(),
+        )
+        .unwrap()
     };
     let before = house.snapshot();
     for (path, value) in [
@@ -203,6 +210,6 @@ fn nobody_enters_an_empty_house() {
     let resource = partywall_identity::Resource::new(RESOURCE, None);
     let now = std::time::SystemTime::now();
     let token = house.corporate.token(claims);
-    let principal = partywall_identity::verify(|url| full.issuer(url), &token, &resource, now).unwrap();
+    let principal = partywall_identity::verify(|url| full.issuer(url), |_| None, &token, &resource, now).unwrap();
     assert!(matches!(empty.enter(principal), Err(NotEntered::Unknown { .. })));
 }

@@ -120,6 +120,6 @@ pub(crate) fn put(documents: &mut Value, path: &str, value: Value) {
 pub(crate) fn enter(snapshot: &Snapshot, issuer: &Issuer, claims: Claims) -> Result<TenantContext, String> {
     let resource = Resource::new(RESOURCE, None);
     let token = issuer.token(claims);
-    let principal = verify(|url| snapshot.issuer(url), &token, &resource, SystemTime::now());
+    let principal = verify(|url| snapshot.issuer(url), |_| None, &token, &resource, SystemTime::now());
     snapshot.enter(principal.map_err(|why| why.to_string())?).map_err(|why| why.to_string())
 }

@@ -88,7 +88,7 @@ fn mistakes_in_many_documents_are_told_in_one_go() {
     let mut documents = documents(&house);
     for (path, value) in [
         ("issuer.corporate.listed", json!("yes")),
-        ("issuer.partner.profile", json!("entra")),
+        ("issuer.partner.profile", json!("saml")),
         ("server.notes.limits", json!({ "discover_ttl_s": 0 })),
         ("server.legacy.plain_http", json!(1)),
         ("plan.standard.limits", json!({ "calls_burst": 0 })),
