@@ -60,7 +60,7 @@ impl House {
     pub(crate) fn enter(&self, snapshot: &Snapshot, tenant: &str) -> TenantContext {
         let token = self.issuer.token(self.issuer.claims(RESOURCE).tenant(tenant));
         let resource = Resource::new(RESOURCE, None);
-        let principal = verify(|url| snapshot.issuer(url), &token, &resource, SystemTime::now()).unwrap();
+        let principal = verify(|url| snapshot.issuer(url), |_| None, &token, &resource, SystemTime::now()).unwrap();
         snapshot.enter(principal).unwrap()
     }
 
