@@ -1,6 +1,6 @@
 //! The issuer document: whom we trust to sign tokens, and how its tokens are shaped.
 
-use partywall_domain::{IssuerName, Profile};
+use partywall_domain::{IssuerName, Profile, Shape};
 
 use crate::table::Table;
 
@@ -11,8 +11,8 @@ pub struct Issuer {
     pub name: IssuerName,
     /// Its `iss`, compared byte for byte; `{CLAIM}` stands for the value of the tenant claim.
     pub url: String,
-    /// Whose tokens' shape its access tokens have.
-    pub profile: Profile,
+    /// What its access tokens look like.
+    pub shape: Shape,
     /// Where in its tokens the tenant stands: member names joined by `.`; none if the issuer alone says it.
     pub tenant_claim: Option<String>,
     /// Audiences that count beside the resource itself.
@@ -21,14 +21,6 @@ pub struct Issuer {
     pub clients: Vec<String>,
     /// The algorithms that count; empty: all that its keys allow.
     pub algorithms: Vec<String>,
-    /// `typ` values, for the generic profile.
-    pub typ: Option<Vec<String>>,
-    /// The claims with the scopes, for the generic profile.
-    pub scope_claims: Option<Vec<String>>,
-    /// The claims with the client, for the generic profile.
-    pub client_claims: Option<Vec<String>>,
-    /// The claim that marks access tokens, as `name` or `name=value`, for the generic profile.
-    pub access_claim: Option<String>,
     /// Its JWK set (RFC 7517, section 5), as JSON text, where it is given.
     pub jwks: Option<String>,
     /// Where its JWK set is fetched from, where its metadata does not say.
@@ -46,19 +38,15 @@ impl Issuer {
     pub fn read(name: IssuerName, mut table: Table<'_>) -> Option<Self> {
         table.required("url", "https://login.example.com");
         let url = table.text("url").map(str::to_owned);
-        let profile = profile(&mut table);
+        let shape = shape(&mut table);
         let issuer = Self {
             name,
             url: url?,
-            profile,
+            shape,
             tenant_claim: tenant_claim(&mut table),
             audiences: table.texts("audiences").unwrap_or_default(),
             clients: table.texts("clients").unwrap_or_default(),
             algorithms: table.texts("algorithms").unwrap_or_default(),
-            typ: table.texts("typ"),
-            scope_claims: table.texts("scope_claims"),
-            client_claims: table.texts("client_claims"),
-            access_claim: table.text("access_claim").map(str::to_owned),
             jwks: table.value("jwks").map(ToString::to_string),
             jwks_url: table.text("jwks_url").map(str::to_owned),
             private_networks: table.texts("private_networks").unwrap_or_default(),
@@ -87,22 +75,6 @@ impl Issuer {
                 "an issuer whose `url` has a placeholder needs `jwks_url`: there is no one place to ask",
             );
         }
-        let shaped = [
-            ("typ", self.typ.is_some()),
-            ("scope_claims", self.scope_claims.is_some()),
-            ("client_claims", self.client_claims.is_some()),
-            ("access_claim", self.access_claim.is_some()),
-        ];
-        for (field, _) in shaped.iter().filter(|(_, said)| *said && self.profile != Profile::Generic) {
-            table.mistake(
-                field,
-                format!("profile `{}` says this; write it with `profile = \"generic\"`", self.profile.as_str()),
-            );
-        }
-        if self.typ.as_ref().is_some_and(|typ| !typ.iter().any(|typ| typ == "at+jwt")) && self.access_claim.is_none() {
-            let why = "where `typ` does not say it, name a claim that access tokens have and ID tokens have not";
-            table.mistake("access_claim", why);
-        }
     }
 }
 
@@ -114,6 +86,45 @@ fn profile(table: &mut Table<'_>) -> Profile {
         table.mistake("profile", format!("`{word}` is not a profile; known: {known}"));
         Profile::Rfc9068
     })
+}
+
+/// The profile's shape; the generic one is what the document says.
+fn shape(table: &mut Table<'_>) -> Shape {
+    let profile = profile(table);
+    let standard = Shape::of(profile);
+    let typ = table.texts("typ");
+    let scope = table.texts("scope_claims");
+    let client = table.texts("client_claims");
+    let mark = table.text("access_claim").map(mark);
+    let said = [typ.is_some(), scope.is_some(), client.is_some(), mark.is_some()];
+    for (field, _) in
+        ["typ", "scope_claims", "client_claims", "access_claim"].iter().zip(said).filter(|(_, said)| *said)
+    {
+        if profile != Profile::Generic {
+            let why = format!("profile `{}` says this; write it with `profile = \"generic\"`", profile.as_str());
+            table.mistake(field, why);
+        }
+    }
+    if typ.as_ref().is_some_and(|typ| !typ.iter().any(|typ| typ == "at+jwt")) && mark.is_none() {
+        let why = "where `typ` does not say it, name a claim that access tokens have and ID tokens have not";
+        table.mistake("access_claim", why);
+    }
+    let typ = typ.map(|all| all.iter().map(|typ| typ.to_ascii_lowercase()).collect());
+    Shape {
+        // Where a claim marks access tokens, `typ` says nothing.
+        typ: if mark.is_some() { Vec::new() } else { typ.unwrap_or(standard.typ) },
+        scope: scope.unwrap_or(standard.scope),
+        client: client.unwrap_or(standard.client),
+        mark: mark.or(standard.mark),
+    }
+}
+
+/// `name` or `name=value`.
+fn mark(text: &str) -> (String, Option<String>) {
+    match text.split_once('=') {
+        Some((claim, value)) => (claim.to_owned(), Some(value.to_owned())),
+        None => (text.to_owned(), None),
+    }
 }
 
 fn tenant_claim(table: &mut Table<'_>) -> Option<String> {

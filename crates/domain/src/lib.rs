@@ -20,6 +20,6 @@ pub use limits::{Limits, ServerLimits};
 pub use name::{InvalidName, IssuerName, PlanName, ServerName, TenantName};
 pub use outcome::Outcome;
 pub use placement::{Placement, Sharing};
-pub use profile::Profile;
+pub use profile::{Profile, Shape};
 pub use refusal::RefusalCode;
 pub use said::Said;

@@ -1,4 +1,7 @@
-//! The identity providers whose tokens we know by name.
+//! The identity providers whose tokens we know by name, and what their access tokens look like.
+//!
+//! RFC 9068 says with `typ` what is an access token. Where a provider's `typ` says nothing, its access tokens must have a
+//! claim that its ID tokens never have.
 
 /// Which `typ`, scope, client and audience claims to expect of an issuer's access tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,5 +38,36 @@ impl Profile {
             Self::Cognito => "cognito",
             Self::Generic => "generic",
         }
+    }
+}
+
+/// The shape of an issuer's access tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// The `typ` values of which one must be there, in lower case; empty: `typ` says nothing.
+    pub typ: Vec<String>,
+    /// Where scopes stand, each a text or a list; what stands in several counts together.
+    pub scope: Vec<String>,
+    /// Where the OAuth client stands; the first that is there counts, and one must be.
+    pub client: Vec<String>,
+    /// A claim that access tokens have, with the value it must have if that matters.
+    pub mark: Option<(String, Option<String>)>,
+}
+
+impl Shape {
+    /// The shape that a provider's documentation gives its access tokens; [`Profile::Generic`] is that of RFC 9068,
+    /// to be changed by its document.
+    pub fn of(profile: Profile) -> Self {
+        let (typ, scope, client, mark): (&[_], &[_], &[_], _) = match profile {
+            Profile::Rfc9068 | Profile::Generic => (&["at+jwt"], &["scope"], &["client_id"], None),
+            Profile::Entra => (&[], &["scp", "roles"], &["azp", "appid"], None),
+            Profile::Okta => (&[], &["scp"], &["cid"], None),
+            Profile::Auth0 => (&[], &["scope", "permissions"], &["azp", "client_id"], None),
+            Profile::Keycloak => (&[], &["scope"], &["azp"], Some(("typ", "Bearer"))),
+            Profile::Cognito => (&[], &["scope"], &["client_id"], Some(("token_use", "access"))),
+        };
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let mark = mark.map(|(claim, value): (&str, &str)| (claim.to_owned(), Some(value.to_owned())));
+        Self { typ: owned(typ), scope: owned(scope), client: owned(client), mark }
     }
 }

@@ -1,10 +1,9 @@
 //! An OAuth authorization server that the platform trusts.
 
 use jsonwebtoken::Algorithm;
-use partywall_domain::IssuerName;
+use partywall_domain::{IssuerName, Shape};
 
 use crate::keys::KeySet;
-use crate::shape::Shape;
 use crate::unauthenticated::Unauthenticated;
 
 /// What an operator says of an issuer.

@@ -10,6 +10,7 @@ use crate::issuer::Issuer;
 use crate::keys::KeySet;
 use crate::principal::{Facts, Principal};
 use crate::resource::Resource;
+use crate::shape;
 use crate::token::Unverified;
 use crate::unauthenticated::Unauthenticated;
 
@@ -47,7 +48,7 @@ fn facts(
     now: SystemTime,
 ) -> Result<Facts, Unauthenticated> {
     let (settings, claims) = (issuer.settings(), &token.claims);
-    settings.shape.check(token.typ.as_deref(), claims)?;
+    shape::check(&settings.shape, token.typ.as_deref(), claims)?;
     if !settings.algorithms.is_empty() && !settings.algorithms.contains(&token.algorithm) {
         return Err(Unauthenticated::Malformed("`alg` is not one that this issuer's document allows"));
     }

@@ -4,8 +4,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use partywall_domain::Profile;
-use partywall_identity::{Issuer, IssuerSettings, KeyOrigin, Principal, Resource, Shape, Unauthenticated, verify};
+use partywall_domain::{Profile, Shape};
+use partywall_identity::{Issuer, IssuerSettings, KeyOrigin, Principal, Resource, Unauthenticated, verify};
 use partywall_testkit::token::{self, Algorithm, Claims};
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use partywall_documents::{self as documents, Mistakes, Table};
 use partywall_domain::IssuerName;
-use partywall_identity::{Issuer, IssuerSettings, KeyOrigin, Shape, algorithm_of};
+use partywall_identity::{Issuer, IssuerSettings, KeyOrigin, algorithm_of};
 
 /// Reads an issuer's document.
 pub(crate) fn trusted(name: IssuerName, table: Table<'_>, mistakes: &Mistakes) -> Option<Issuer> {
@@ -16,7 +16,7 @@ pub(crate) fn trusted(name: IssuerName, table: Table<'_>, mistakes: &Mistakes) -
         mistakes.add(format!("{path}.algorithms"), "known are RS256 to RS512, PS256 to PS512, ES256, ES384 and EdDSA");
     }
     let settings = IssuerSettings {
-        shape: shape(&document),
+        shape: document.shape,
         name: document.name,
         url: document.url,
         tenant_claim: document.tenant_claim,
@@ -31,22 +31,6 @@ pub(crate) fn trusted(name: IssuerName, table: Table<'_>, mistakes: &Mistakes) -
         development: document.development,
     };
     Issuer::new(settings).map_err(|why| mistakes.add(format!("{path}.jwks"), why)).ok()
-}
-
-fn shape(document: &documents::Issuer) -> Shape {
-    let standard = Shape::of(document.profile);
-    let mark = document.access_claim.as_deref().map(|mark| match mark.split_once('=') {
-        Some((claim, value)) => (claim.to_owned(), Some(value.to_owned())),
-        None => (mark.to_owned(), None),
-    });
-    let lower = |typ: &Vec<String>| typ.iter().map(|typ| typ.to_ascii_lowercase()).collect();
-    let typ = if mark.is_some() { Some(Vec::new()) } else { document.typ.as_ref().map(lower) };
-    Shape {
-        typ: typ.unwrap_or(standard.typ),
-        scope: document.scope_claims.clone().unwrap_or(standard.scope),
-        client: document.client_claims.clone().unwrap_or(standard.client),
-        mark: mark.or(standard.mark),
-    }
 }
 
 /// The trusted issuers, by name and by `iss`.

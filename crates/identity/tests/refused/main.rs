@@ -12,8 +12,8 @@ mod keys;
 use std::cell::Cell;
 use std::time::{Duration, UNIX_EPOCH};
 
-use partywall_domain::Profile;
-use partywall_identity::{Issuer, IssuerSettings, KeyOrigin, Principal, Resource, Shape, Unauthenticated, verify};
+use partywall_domain::{Profile, Shape};
+use partywall_identity::{Issuer, IssuerSettings, KeyOrigin, Principal, Resource, Unauthenticated, verify};
 use partywall_testkit::token;
 use serde_json::Value;
 

@@ -40,7 +40,7 @@ pub(crate) const ANYWHERE: &[Row] = &[
         "issuer.corporate.audience",
         r#""any""#,
         &[
-            "issuer.corporate.audience: unknown field `audience`; known here: `url`, `profile`, `tenant_claim`, `audiences`, `clients`, `algorithms`, `typ`, `scope_claims`, `client_claims`, `access_claim`, `jwks`, `jwks_url`, `private_networks`, `listed`, `development`",
+            "issuer.corporate.audience: unknown field `audience`; known here: `url`, `profile`, `typ`, `scope_claims`, `client_claims`, `access_claim`, `tenant_claim`, `audiences`, `clients`, `algorithms`, `jwks`, `jwks_url`, `private_networks`, `listed`, `development`",
         ],
     ),
     (

@@ -1,0 +1,26 @@
+//! Where keys that are fetched come from. The trait stands here, so that verifying can say what it needs; whoever
+//! fetches lives elsewhere, since nothing here does IO.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use partywall_domain::IssuerName;
+
+use crate::issuer::IssuerSettings;
+use crate::keys::KeySet;
+
+/// Fetches and keeps issuers' keys.
+pub trait KeySource: Send + Sync {
+    /// The keys that are known now. Never waits.
+    fn known(&self, issuer: &IssuerName) -> Option<Arc<KeySet>>;
+
+    /// Fetches the issuer's keys, if it is time to: at most one fetch at a time and per floor, and none for a `kid`
+    /// that was not there a moment ago. Returns when there is nothing more to wait for, whatever came of it; what is
+    /// known afterwards is in [`KeySource::known`].
+    fn fetch<'a>(
+        &'a self,
+        issuer: &'a IssuerSettings,
+        kid: Option<&'a str>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+}
