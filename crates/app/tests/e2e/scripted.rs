@@ -79,12 +79,13 @@ impl Scripted {
     }
 
     /// Documents that put it behind a world as server `scripted`, all of it granted to both tenants, with these limits
-    /// of the server and of the tenants.
+    /// of the server, and of the tenants beside a rate that no test meets.
     pub(crate) fn documents(&self, server_limits: &str, tenant_limits: &str) -> String {
+        let tenant_limits = if tenant_limits.is_empty() { String::new() } else { format!(", {tenant_limits}") };
         let tenant = |name: &str| {
             format!(
                 "[tenant.{name}]\nplan = \"standard\"\nidentities = [{{ issuer = \"development\", value = \"{name}\" }}]\n\
-                 limits = {{ {tenant_limits} }}\n[tenant.{name}.servers.scripted]\nplacement = \"shared\"\n\
+                 limits = {{ calls_per_second = 10000, calls_burst = 10000{tenant_limits} }}\n[tenant.{name}.servers.scripted]\nplacement = \"shared\"\n\
                  tools = {{ allow = [\"*\"] }}\nprompts = {{ allow = [\"*\"] }}\nresources = {{ allow = [\"*\"] }}\n"
             )
         };
@@ -196,26 +197,32 @@ impl Events {
         Self { body: answer.into_body(), pending: String::new() }
     }
 
-    /// The next event that carries a message, as it came; none at the stream's end.
-    pub(crate) async fn next(&mut self) -> Option<String> {
+    /// The next event, as it came, without the blank line that ends it; none at the stream's end.
+    pub(crate) async fn event(&mut self) -> Option<String> {
         loop {
             if let Some((event, rest)) = self.pending.split_once("\n\n") {
                 let (event, rest) = (event.to_owned(), rest.to_owned());
                 self.pending = rest;
-                if event.lines().any(|line| line.starts_with("data: {")) {
-                    return Some(event);
-                }
-                continue;
+                return Some(event);
             }
             let frame = soon("an event arrives", self.body.frame()).await?.unwrap();
             self.pending.push_str(str::from_utf8(frame.data_ref()?).unwrap());
         }
     }
 
-    /// The message of the next event.
+    /// The message of the next event that carries one; none at the stream's end.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            let event = self.event().await?;
+            if let Some(data) = event.lines().find_map(|line| line.strip_prefix("data: {")) {
+                return Some(serde_json::from_str(&format!("{{{data}")).unwrap());
+            }
+        }
+    }
+
+    /// The message of the next event that carries one, and there must be one.
     pub(crate) async fn message(&mut self) -> Value {
-        let event = self.next().await.expect("the stream ended");
-        serde_json::from_str(event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap()).unwrap()
+        self.next().await.expect("the stream ended")
     }
 
     /// The id of an event.
