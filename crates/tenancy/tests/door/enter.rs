@@ -213,3 +213,35 @@ fn nobody_enters_an_empty_house() {
     let principal = partywall_identity::verify(|url| full.issuer(url), |_| None, &token, &resource, now).unwrap();
     assert!(matches!(empty.enter(principal), Err(NotEntered::Unknown { .. })));
 }
+
+/// Some providers have an `iss` for each of their tenants, all with the same keys.
+#[test]
+fn an_iss_of_a_tenants_own_means_that_tenant_and_its_claim_says_the_same() {
+    let house = House::new();
+    let mut documents = house.documents();
+    put(&mut documents, "issuer.partner.url", json!("https://login.example.org/{tenant}/v2.0"));
+    let snapshot = compiled(&documents).unwrap();
+    let rows = [
+        ("globex", Some("globex"), Ok("globex")),
+        ("acme-at-partner", Some("acme-at-partner"), Ok("acme")),
+        ("globex", Some("acme-at-partner"), Err("claim `iss` is not that of the tenant claim")),
+        ("acme-at-partner", Some("globex"), Err("claim `iss` is not that of the tenant claim")),
+        ("globex", None, Err("claim `iss` is not that of the tenant claim")),
+        ("stranger", Some("stranger"), Err("the token's `iss` is not a trusted issuer")),
+        ("acme", Some("acme"), Err("the token's `iss` is not a trusted issuer")),
+        ("", Some("globex"), Err("the token's `iss` is not a trusted issuer")),
+        ("globex/../acme-at-partner", Some("globex"), Err("the token's `iss` is not a trusted issuer")),
+        ("{tenant}", Some("globex"), Err("claim `iss` is not that of the tenant claim")),
+        ("{tenant}", Some("{tenant}"), Err("no tenant has the identity (issuer `partner`, value Some(\"{tenant}\"))")),
+    ];
+    for (of, value, expected) in rows {
+        let claims = house.partner.claims(RESOURCE).with("iss", format!("https://login.example.org/{of}/v2.0"));
+        let claims = value.map_or_else(|| claims.clone(), |value| claims.clone().tenant(value));
+        let entered = enter(&snapshot, &house.partner, claims.clone());
+        let name = entered.as_ref().map(|tenant| tenant.name().as_str()).map_err(String::as_str);
+        assert_eq!(name, expected, "{of} with {value:?}");
+        // Whoever signs for one `iss` signs for all of this issuer, and for no other issuer.
+        let forged = enter(&snapshot, &house.corporate, claims);
+        assert!(forged.is_err(), "{of} with {value:?}");
+    }
+}

@@ -88,6 +88,29 @@ fn what_has_no_bound_is_refused() {
 }
 
 #[test]
+fn an_identity_fits_its_issuers_iss() {
+    let house = House::new();
+    let rows = [
+        (
+            "https://login.example.org/{tenant}",
+            json!([{ "issuer": "partner" }]),
+            "tenant.acme.identities.0: issuer `partner` has an `iss` for each tenant; give the `value` that stands in it",
+        ),
+        (
+            "https://login.example.{tenant}",
+            json!([{ "issuer": "partner", "value": "com" }]),
+            "tenant.acme.identities.0: issuer `corporate` has this `iss` already",
+        ),
+    ];
+    for (url, identities, expected) in rows {
+        let mut documents = documents(&house);
+        put(&mut documents, "issuer.partner.url", json!(url));
+        put(&mut documents, "tenant.acme.identities", identities);
+        assert_eq!(told(&documents), [expected], "{url}");
+    }
+}
+
+#[test]
 fn mistakes_in_many_documents_are_told_in_one_go() {
     let house = House::new();
     let mut documents = documents(&house);

@@ -68,28 +68,89 @@ pub(crate) const ANYWHERE: &[Row] = &[
 
 /// Whom we trust.
 pub(crate) const ISSUERS: &[Row] = &[
-    (
-        "issuer.spare",
-        "{}",
-        &[
-            "issuer.spare.url: `url` is missing; for example `https://login.example.com`",
-            "issuer.spare.jwks: `jwks` is missing; for example `{ keys = [ … ] }`",
-        ],
-    ),
+    ("issuer.spare", "{}", &["issuer.spare.url: `url` is missing; for example `https://login.example.com`"]),
     ("issuer.spare", r#"{ "url": 1, "jwks": { "keys": [] } }"#, &["issuer.spare.url: a text is expected here"]),
     (
         "issuer.partner.url",
         r#""https://login.example.com""#,
+        &["issuer.partner.url: issuer `corporate` has the same URL; each needs its own"],
+    ),
+    (
+        "issuer.corporate.profile",
+        r#""Entra""#,
         &[
-            "issuer.partner.url: issuer `corporate` has the same URL; each needs its own",
-            "tenant.acme.identities.0: no issuer `corporate`; apply a document `issuer.corporate` with it",
-            "tenant.globex.identities.0: no issuer `corporate`; apply a document `issuer.corporate` with it",
+            "issuer.corporate.profile: `Entra` is not a profile; known: `rfc9068`, `entra`, `okta`, `auth0`, `keycloak`, `cognito`, `generic`",
         ],
     ),
     (
         "issuer.corporate.profile",
-        r#""entra""#,
-        &["issuer.corporate.profile: `entra` is not a profile; known: `rfc9068`"],
+        r#""oidc""#,
+        &[
+            "issuer.corporate.profile: `oidc` is not a profile; known: `rfc9068`, `entra`, `okta`, `auth0`, `keycloak`, `cognito`, `generic`",
+        ],
+    ),
+    (
+        "issuer.corporate.typ",
+        r#"["jwt"]"#,
+        &[
+            r#"issuer.corporate.typ: profile `rfc9068` says this; write it with `profile = "generic"`"#,
+            "issuer.corporate.access_claim: where `typ` does not say it, name a claim that access tokens have and ID tokens have not",
+        ],
+    ),
+    ("issuer.corporate.scope_claims", r#""scp""#, &["issuer.corporate.scope_claims: a list is expected here"]),
+    (
+        "issuer.corporate.access_claim",
+        r#""token_use=access""#,
+        &[r#"issuer.corporate.access_claim: profile `rfc9068` says this; write it with `profile = "generic"`"#],
+    ),
+    (
+        "issuer.corporate.algorithms",
+        r#"["ES256", "HS256"]"#,
+        &["issuer.corporate.algorithms: known are RS256 to RS512, PS256 to PS512, ES256, ES384 and EdDSA"],
+    ),
+    (
+        "issuer.corporate.algorithms",
+        r#"["none"]"#,
+        &["issuer.corporate.algorithms: known are RS256 to RS512, PS256 to PS512, ES256, ES384 and EdDSA"],
+    ),
+    (
+        "issuer.corporate.audiences",
+        r#""https://mcp.example.com/mcp""#,
+        &["issuer.corporate.audiences: a list is expected here"],
+    ),
+    ("issuer.corporate.clients", "[1]", &["issuer.corporate.clients.0: a text is expected here"]),
+    (
+        "issuer.corporate.jwks_url",
+        r#""https://login.example.com/jwks.json""#,
+        &["issuer.corporate.jwks_url: `jwks` gives the keys already; keep one of the two"],
+    ),
+    (
+        "issuer.spare",
+        r#"{ "url": "http://login.example.net" }"#,
+        &[
+            "issuer.spare.url: keys are fetched over `https` alone, unless `private_networks` names where plain HTTP is safe",
+        ],
+    ),
+    (
+        "issuer.spare",
+        r#"{ "url": "https://login.example.net", "jwks_url": "http://login.example.net/jwks" }"#,
+        &[
+            "issuer.spare.jwks_url: keys are fetched over `https` alone, unless `private_networks` names where plain HTTP is safe",
+        ],
+    ),
+    (
+        "issuer.spare",
+        r#"{ "url": "https://login.example.net/{tid}", "tenant_claim": "tid" }"#,
+        &[
+            "issuer.spare.jwks_url: an issuer whose `url` has a placeholder needs `jwks_url`: there is no one place to ask",
+        ],
+    ),
+    (
+        "issuer.spare",
+        r#"{ "url": "https://login.example.net", "profile": "generic", "typ": ["JWT"] }"#,
+        &[
+            "issuer.spare.access_claim: where `typ` does not say it, name a claim that access tokens have and ID tokens have not",
+        ],
     ),
     ("issuer.corporate.profile", "1", &["issuer.corporate.profile: a text is expected here"]),
     (
@@ -132,7 +193,7 @@ pub(crate) const ISSUERS: &[Row] = &[
         "issuer.corporate.jwks",
         r#"{ "keys": [{ "kty": "oct", "k": "c2VjcmV0", "kid": "key-1" }] }"#,
         &[
-            "issuer.corporate.jwks: key `key-1` is not RSA, P-256 or Ed25519",
+            "issuer.corporate.jwks: key `key-1` is not RSA, P-256, P-384 or Ed25519",
             "tenant.acme.identities.0: no issuer `corporate`; apply a document `issuer.corporate` with it",
             "tenant.globex.identities.0: no issuer `corporate`; apply a document `issuer.corporate` with it",
         ],
