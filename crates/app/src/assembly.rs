@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::data::{Data, Running};
 use crate::keys::{self, KeyRing};
-use crate::ports::{GatewayProber, ThisNode};
+use crate::ports::{GatewayProber, GivenKeysAlone, ThisNode};
 use crate::refresh;
 
 /// The name under which the first operator's deeds are on record.
@@ -58,7 +58,11 @@ impl Assembly {
         let listening = front.local_addr()?;
         let public_url = plan.public_url.unwrap_or_else(|| format!("http://{listening}"));
         let public_url = PublicUrl::new(&public_url, listening).map_err(|why| anyhow!("public_url: {why}"))?;
-        let store = Store::open(&plan.data.store())?;
+        let path = plan.data.store();
+        let store = Store::open(&path).map_err(|error| {
+            let path = path.display();
+            anyhow!("the store `{path}` cannot be opened; restore it from a copy, or use another data folder: {error}")
+        })?;
         let authority = Arc::new(SystemAuthority::take().context("the system authority is taken")?);
         let (keys, made_master_key) = KeyRing::open(&plan.data)?;
         if made_master_key {
@@ -92,7 +96,7 @@ impl Assembly {
             signer,
             said,
             public_url,
-            CancellationToken::new(),
+            Arc::new(GivenKeysAlone),
         ));
         let control = Control::new(Parts {
             store: store.clone(),

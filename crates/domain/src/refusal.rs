@@ -24,6 +24,10 @@ pub enum RefusalCode {
     NoToken,
     /// The token is not valid here.
     InvalidToken,
+    /// The token is no JWT.
+    OpaqueToken,
+    /// Too many tokens from one address failed.
+    TooManyFailures,
     /// More than one token, or one where none may stand (RFC 6750, section 3.1).
     MalformedAuthorization,
     /// The token is valid, and no tenant is behind it.
@@ -93,6 +97,8 @@ impl RefusalCode {
     pub const ALL: &[Self] = &[
         Self::NoToken,
         Self::InvalidToken,
+        Self::OpaqueToken,
+        Self::TooManyFailures,
         Self::MalformedAuthorization,
         Self::UnknownTenant,
         Self::Suspended,
@@ -133,6 +139,12 @@ impl RefusalCode {
         match self {
             Self::NoToken => (401, own(401), "no_token", "a bearer token is required"),
             Self::InvalidToken => (401, own(401), "invalid_token", "the token is not valid here"),
+            Self::OpaqueToken => {
+                (401, own(401), "opaque_token", "the token is opaque; a JWT access token is needed here")
+            }
+            Self::TooManyFailures => {
+                (429, own(429), "too_many_failures", "too many tokens were refused; try again later")
+            }
             Self::MalformedAuthorization => {
                 (400, INVALID_REQUEST, "malformed_authorization", "send one token, in the Authorization header")
             }

@@ -20,7 +20,7 @@ use crate::upstream;
 impl Gateway {
     /// One call on `/mcp/{server}`, from its token to the answer's head; the reservation goes on in the answer's body.
     pub(crate) async fn call(&self, exchange: Exchange, server: &str, body: Incoming) -> Response<ReplyBody> {
-        let tenant = match self.enter(&exchange, server) {
+        let tenant = match self.enter(&exchange, server).await {
             Ok(tenant) => tenant,
             Err(refusal) => {
                 let id = if refusal.knows_caller() { id_of(&exchange, body).await } else { None };

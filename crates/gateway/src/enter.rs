@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use partywall_domain::RefusalCode;
-use partywall_identity::verify;
-use partywall_tenancy::{NotEntered, TenantContext};
+use partywall_identity::{Principal, Resource, Unauthenticated, verify};
+use partywall_tenancy::{NotEntered, Snapshot, TenantContext};
 
 use crate::Gateway;
 use crate::exchange::Exchange;
@@ -12,15 +12,63 @@ use crate::refusal::Refusal;
 
 impl Gateway {
     /// Whose call this is. The context keeps its revision's configuration, so the whole call sees one revision.
-    pub(crate) fn enter(&self, exchange: &Exchange, server: &str) -> Result<TenantContext, Refusal> {
-        let snapshot = self.snapshot.load();
+    pub(crate) async fn enter(&self, exchange: &Exchange, server: &str) -> Result<TenantContext, Refusal> {
+        let snapshot = self.snapshot.load_full();
         let bearer = exchange.bearer()?;
         let resource = self.public_url.resource(server);
-        let principal = verify(|issuer| snapshot.issuer(issuer), |_| None, bearer, &resource, SystemTime::now())
-            .map_err(|cause| Refusal::new(RefusalCode::InvalidToken, cause.to_string()))?;
+        let principal = match self.verified.get(&snapshot, &*self.keys, bearer, &resource) {
+            Some(principal) => principal,
+            None => self.verify(&snapshot, exchange, bearer, &resource).await?,
+        };
         snapshot.enter(principal).map_err(|cause| match cause {
             NotEntered::Unknown { .. } => Refusal::new(RefusalCode::UnknownTenant, cause.to_string()),
             NotEntered::Suspended(id, _) => Refusal::suspended(id),
         })
+    }
+
+    /// Verifies a token that was not seen lately. An address whose tokens keep failing has to wait before another
+    /// signature is looked at.
+    async fn verify(
+        &self,
+        snapshot: &Snapshot,
+        exchange: &Exchange,
+        bearer: &str,
+        resource: &Resource,
+    ) -> Result<Principal, Refusal> {
+        self.ledger.may_try(exchange.peer).map_err(Refusal::throttled)?;
+        match self.principal(snapshot, bearer, resource).await {
+            Ok(principal) => {
+                self.verified.put(snapshot, &*self.keys, bearer, resource, &principal);
+                Ok(principal)
+            }
+            Err(cause) => {
+                self.ledger.failed(exchange.peer);
+                let code =
+                    if cause == Unauthenticated::Opaque { RefusalCode::OpaqueToken } else { RefusalCode::InvalidToken };
+                Err(Refusal::new(code, cause.to_string()))
+            }
+        }
+    }
+
+    /// Verifies; where a key must be fetched first, fetches and verifies once more.
+    async fn principal(
+        &self,
+        snapshot: &Snapshot,
+        bearer: &str,
+        resource: &Resource,
+    ) -> Result<Principal, Unauthenticated> {
+        let once = || {
+            let keys = |issuer: &_| self.keys.known(issuer);
+            verify(|issuer| snapshot.issuer(issuer), keys, bearer, resource, SystemTime::now())
+        };
+        match once() {
+            Err(Unauthenticated::NeedsKeys { issuer, kid }) => {
+                if let Some(issuer) = snapshot.issuer_named(&issuer) {
+                    self.keys.fetch(issuer.settings(), kid.as_deref()).await;
+                }
+                once()
+            }
+            decided => decided,
+        }
     }
 }

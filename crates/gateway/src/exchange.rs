@@ -1,5 +1,6 @@
 //! One HTTP exchange: what is known of it before anybody looks at the body.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use http::request::Parts;
@@ -13,16 +14,18 @@ use crate::refusal::Refusal;
 pub(crate) const SHOWN_BYTES_MAX: usize = 256;
 
 pub(crate) struct Exchange {
+    /// Where the request came from.
+    pub(crate) peer: IpAddr,
     pub(crate) ids: Ids,
     pub(crate) since: Instant,
     pub(crate) parts: Parts,
 }
 
 impl Exchange {
-    pub(crate) fn new(parts: Parts) -> Self {
+    pub(crate) fn new(parts: Parts, peer: IpAddr) -> Self {
         let trace = parts.headers.get("traceparent").and_then(|value| TraceId::of_traceparent(value.to_str().ok()?));
         let ids = Ids { request: RequestId::now(), trace: trace.unwrap_or_else(TraceId::random) };
-        Self { ids, since: Instant::now(), parts }
+        Self { peer, ids, since: Instant::now(), parts }
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {

@@ -1,5 +1,7 @@
 //! The front: which door a path is. Nothing behind it is reached under a name that is not ours.
 
+use std::net::IpAddr;
+
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use partywall_domain::{RefusalCode, ServerName, assertion};
@@ -55,9 +57,9 @@ impl FrontRoute {
 
 impl Gateway {
     /// Answers one request.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<ReplyBody> {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<ReplyBody> {
         let (parts, body) = request.into_parts();
-        let exchange = Exchange::new(parts);
+        let exchange = Exchange::new(parts, peer);
         if let Err(cause) = self.public_url.check(exchange.headers()) {
             return self.turn_away(&exchange, Refusal::new(RefusalCode::ForeignOrigin, cause), None);
         }

@@ -27,15 +27,18 @@ mod reply;
 // What the steps stand on.
 mod booked;
 mod exchange;
+mod lease;
 mod metadata;
 mod public_url;
 mod refusal;
 mod said;
 mod session;
+mod verified;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use partywall_identity::KeySource;
 use partywall_ledger::Ledger;
 use partywall_tenancy::{SealKeys, Snapshot};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +51,7 @@ pub use said::SaidBook;
 pub use upstream::{Probe, ProbeError, Signer};
 
 use upstream::Pools;
+use verified::Verified;
 
 /// One node's data plane.
 pub struct Gateway {
@@ -63,6 +67,10 @@ pub struct Gateway {
     pub said: Arc<SaidBook>,
     /// The URL that clients know us by.
     pub public_url: PublicUrl,
+    /// Issuers' keys that are fetched.
+    pub keys: Arc<dyn KeySource>,
+    /// Tokens that were verified lately.
+    verified: Verified,
     /// Connections to upstreams, a pool per tenant.
     pools: Pools,
     /// Cancelled when the node drains: long-lived streams end then.
@@ -78,8 +86,19 @@ impl Gateway {
         signer: Signer,
         said: Arc<SaidBook>,
         public_url: PublicUrl,
-        draining: CancellationToken,
+        keys: Arc<dyn KeySource>,
     ) -> Self {
-        Self { snapshot, ledger, seal, signer, said, public_url, pools: Pools::default(), draining }
+        Self {
+            snapshot,
+            ledger,
+            seal,
+            signer,
+            said,
+            public_url,
+            keys,
+            verified: Verified::default(),
+            pools: Pools::default(),
+            draining: CancellationToken::new(),
+        }
     }
 }

@@ -147,7 +147,7 @@ impl Refusal {
         let metadata = url.metadata_of(path);
         match (&self.detail, self.code) {
             (_, RefusalCode::NoToken) => Some(format!("Bearer resource_metadata=\"{metadata}\"")),
-            (_, RefusalCode::InvalidToken) => Some(format!(
+            (_, RefusalCode::InvalidToken | RefusalCode::OpaqueToken) => Some(format!(
                 "Bearer error=\"invalid_token\", error_description=\"{}\", resource_metadata=\"{metadata}\"",
                 self.code.sentence()
             )),

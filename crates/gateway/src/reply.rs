@@ -12,6 +12,8 @@ use partywall_mcp::{Listed, Splitter, rewrite};
 use partywall_tenancy::Grant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use crate::lease::Lease;
+
 /// A reply's body.
 pub enum ReplyBody {
     /// All of it.
@@ -58,6 +60,8 @@ pub struct Stream {
     rewriting: Option<Rewriting>,
     /// For a long-lived stream: when the node drains, and what to say then.
     draining: Option<(Pin<Box<WaitForCancellationFutureOwned>>, Bytes)>,
+    /// How long it may go on.
+    lease: Option<Lease>,
     /// Goes on reading when the client has left: a legacy client that disconnects has not cancelled.
     outlives_client: bool,
 }
@@ -93,6 +97,7 @@ impl Stream {
             bytes_out: 0,
             rewriting: None,
             draining: None,
+            lease: None,
             outlives_client: false,
         }
     }
@@ -107,6 +112,11 @@ impl Stream {
         self
     }
 
+    pub(crate) fn under(mut self, lease: Lease) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
     pub(crate) fn outliving_client(mut self) -> Self {
         self.outlives_client = true;
         self
@@ -117,6 +127,10 @@ impl Stream {
             if let Some(last) = self.drained(cx) {
                 self.end(Outcome::Answered, "the node drained");
                 return Poll::Ready((!last.is_empty()).then(|| Ok(Frame::data(last))));
+            }
+            if let Some(Poll::Ready(why)) = self.lease.as_mut().map(|lease| lease.poll_over(cx)) {
+                self.end(Outcome::Abandoned, why);
+                return Poll::Ready(None);
             }
             let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
             match ready!(Pin::new(upstream).poll_frame(cx)) {
@@ -164,6 +178,7 @@ impl Stream {
     fn end(&mut self, outcome: Outcome, cause: &str) {
         self.upstream = None;
         self.draining = None;
+        self.lease = None;
         if let Some(reservation) = self.reservation.take() {
             reservation.settle(Settlement {
                 outcome,

@@ -29,6 +29,7 @@ pub use probe::{Probe, ProbeError};
 
 use crate::Gateway;
 use crate::booked::Refused;
+use crate::lease::Lease;
 use crate::refusal::{REQUEST_ID, Refusal};
 use crate::reply::{ReplyBody, Rewriting, Stream, shows};
 use crate::request::Request;
@@ -224,7 +225,8 @@ fn streamed(
     rewriting: Option<Rewriting>,
 ) -> Response<ReplyBody> {
     let long_lived = reservation.is_stream();
-    let mut stream = Stream::new(body, reservation, status.as_u16());
+    let lease = Lease::new(&gateway.snapshot, reservation.tenant(), request.server);
+    let mut stream = Stream::new(body, reservation, status.as_u16()).under(lease);
     if let Some(rewriting) = rewriting {
         stream = stream.rewriting(rewriting);
     }

@@ -1,5 +1,7 @@
 //! An OAuth authorization server that the platform trusts.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use jsonwebtoken::Algorithm;
 use partywall_domain::{IssuerName, Shape};
 
@@ -50,6 +52,7 @@ pub enum KeyOrigin {
 pub struct Issuer {
     settings: IssuerSettings,
     given: Option<KeySet>,
+    epoch: u64,
 }
 
 impl Issuer {
@@ -59,7 +62,9 @@ impl Issuer {
             KeyOrigin::Given(text) => Some(KeySet::given(text)?),
             KeyOrigin::Fetched { .. } => None,
         };
-        Ok(Self { settings, given })
+        let mut hasher = DefaultHasher::new();
+        format!("{settings:?}").hash(&mut hasher);
+        Ok(Self { settings, given, epoch: hasher.finish() })
     }
 
     /// What the operator said of it.
@@ -73,7 +78,13 @@ impl Issuer {
         self.settings.url.contains(&placeholder).then(|| self.settings.url.replace(&placeholder, value))
     }
 
-    pub(crate) fn given(&self) -> Option<&KeySet> {
+    /// A number that is another when its document is another: what was verified under one epoch counts in that alone.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The keys that its document gives; none: they are fetched.
+    pub fn given(&self) -> Option<&KeySet> {
         self.given.as_ref()
     }
 

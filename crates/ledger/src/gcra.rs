@@ -1,6 +1,8 @@
 //! The generic cell rate algorithm (ITU-T I.371): one number per limit, exact, without a timer.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -49,6 +51,13 @@ impl Gcra {
         let free = rate.tolerance_ns().saturating_sub(ahead) / rate.interval_ns();
         u32::try_from(free).unwrap_or(u32::MAX)
     }
+}
+
+/// Nanoseconds since the first call of this process.
+pub(crate) fn now_ns() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let elapsed = START.get_or_init(Instant::now).elapsed().as_nanos();
+    u64::try_from(elapsed).unwrap_or(u64::MAX / 2)
 }
 
 #[cfg(test)]

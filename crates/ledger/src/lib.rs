@@ -14,6 +14,7 @@ mod strangers;
 
 use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,7 +30,7 @@ pub use strangers::Stranger;
 
 use journal::Journal;
 use meter::Meter;
-use strangers::Strangers;
+use strangers::{Failures, Strangers};
 
 /// The books of one node. Cheap to clone.
 #[derive(Clone)]
@@ -40,13 +41,15 @@ struct Books {
     meters: Mutex<HashMap<TenantId, Arc<Meter>>>,
     journal: Journal,
     strangers: Strangers,
+    failures: Failures,
 }
 
 impl Ledger {
     /// Opens the books in `directory` and closes the calls that a crash left open; returns how many those were.
     pub fn open(directory: &Path) -> Result<(Self, usize), JournalError> {
         let (journal, closed) = Journal::open(directory)?;
-        let books = Books { meters: Mutex::default(), journal, strangers: Strangers::default() };
+        let books =
+            Books { meters: Mutex::default(), journal, strangers: Strangers::default(), failures: Failures::default() };
         Ok((Self(Arc::new(books)), closed))
     }
 
@@ -74,6 +77,16 @@ impl Ledger {
             stranger.log();
             self.0.journal.append(&Entry::of_stranger(stranger));
         }
+    }
+
+    /// Whether a token from this address may be looked at: too many that failed, and it has to wait.
+    pub fn may_try(&self, address: IpAddr) -> Result<(), Throttled> {
+        self.0.failures.may_try(address)
+    }
+
+    /// Books that a token from this address failed.
+    pub fn failed(&self, address: IpAddr) {
+        self.0.failures.count(address);
     }
 
     /// What a tenant has left of its limits now.

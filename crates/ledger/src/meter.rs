@@ -1,13 +1,11 @@
 //! What one tenant uses at this moment. It lives by tenant id and outlives every change of configuration.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
 
 use partywall_domain::{Limits, RefusalCode};
 
 use crate::call::Weight;
-use crate::gcra::{Gcra, Rate};
+use crate::gcra::{Gcra, Rate, now_ns};
 
 /// Refused for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,11 +76,4 @@ fn rate(limits: &Limits) -> Rate {
 fn enter(count: &AtomicU32, max: u32, code: RefusalCode) -> Result<(), Throttled> {
     let entered = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now < max).then_some(now + 1));
     entered.map(|_| ()).map_err(|_| Throttled { code, retry_after_ms: IN_FLIGHT_RETRY_MS })
-}
-
-/// Nanoseconds since the first call of this process.
-fn now_ns() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let elapsed = START.get_or_init(Instant::now).elapsed().as_nanos();
-    u64::try_from(elapsed).unwrap_or(u64::MAX / 2)
 }

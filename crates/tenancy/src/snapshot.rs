@@ -66,6 +66,11 @@ impl Snapshot {
         self.trust.by_url.get(url).map(|issuer| &**issuer)
     }
 
+    /// The trusted issuer whose document has this name.
+    pub fn issuer_named(&self, name: &IssuerName) -> Option<&Issuer> {
+        self.trust.by_name.get(name).map(|issuer| &**issuer)
+    }
+
     /// All trusted issuers.
     pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
         self.trust.by_name.values().map(|issuer| &**issuer)

@@ -121,9 +121,10 @@ async fn ask_once(
 ) -> Result<Answer, String> {
     let request =
         build(Method::POST, url, assertion.clone(), Some(question), None).map_err(|error| error.to_string())?;
-    let answer = client.request(request).await.map_err(|error| {
-        format!("`{url}` cannot be reached ({}); start the server, then apply again", chain(&error))
-    })?;
+    let answer = client
+        .request(request)
+        .await
+        .map_err(|error| format!("`{url}` cannot be reached ({}); start the server, then try again", chain(&error)))?;
     let (parts, body) = answer.into_parts();
     let session = parts.headers.get(SESSION_ID).cloned();
     let is_stream =

@@ -1,0 +1,79 @@
+//! Tokens that were verified lately, so that a caller's next call costs a hash and not a signature.
+//!
+//! What is kept is the outcome for one token at one resource under one state of the issuer: its document and its keys.
+//! It is never used past the token's end, nor once either of the two is another. Failures are not kept: a key that
+//! arrives a moment later must not find the door shut.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use partywall_identity::{KeySet, KeySource, Principal, Resource};
+use partywall_tenancy::Snapshot;
+use quick_cache::sync::Cache;
+
+/// Tokens kept. Default 10,000: the callers of a busy hour, about 5 MiB.
+const KEPT_MAX: usize = 10_000;
+
+pub(crate) struct Verified(Cache<[u8; 32], Entry>);
+
+#[derive(Clone)]
+struct Entry {
+    principal: Principal,
+    /// The issuer's document as it was.
+    epoch: u64,
+    /// Its keys as they were, where they are fetched.
+    keys: Option<Arc<KeySet>>,
+}
+
+impl Default for Verified {
+    fn default() -> Self {
+        Self(Cache::new(KEPT_MAX))
+    }
+}
+
+impl Verified {
+    /// The principal of this token, if it was verified for this resource and nothing has changed since.
+    pub(crate) fn get(
+        &self,
+        snapshot: &Snapshot,
+        keys: &dyn KeySource,
+        token: &str,
+        resource: &Resource,
+    ) -> Option<Principal> {
+        let Entry { principal, epoch, keys: then } = self.0.get(&digest(token, resource))?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+        let issuer = snapshot.issuer_named(principal.issuer())?;
+        let same_keys = match (then, issuer.given().is_none().then(|| keys.known(principal.issuer())).flatten()) {
+            (None, None) => true,
+            (Some(then), Some(now)) => Arc::ptr_eq(&then, &now),
+            _ => false,
+        };
+        (now < principal.expires() && issuer.epoch() == epoch && same_keys).then_some(principal)
+    }
+
+    pub(crate) fn put(
+        &self,
+        snapshot: &Snapshot,
+        keys: &dyn KeySource,
+        token: &str,
+        resource: &Resource,
+        principal: &Principal,
+    ) {
+        let Some(issuer) = snapshot.issuer_named(principal.issuer()) else { return };
+        let keys = if issuer.given().is_some() { None } else { keys.known(principal.issuer()) };
+        let entry = Entry { principal: principal.clone(), epoch: issuer.epoch(), keys };
+        self.0.insert(digest(token, resource), entry);
+    }
+}
+
+/// The cache holds no token, only what it hashes to.
+fn digest(token: &str, resource: &Resource) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    context.update(&(token.len() as u64).to_be_bytes());
+    context.update(token.as_bytes());
+    context.update(resource.url().as_bytes());
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(context.finish().as_ref());
+    bytes
+}
