@@ -113,6 +113,9 @@ impl AdminClient {
         if status.is_success() {
             return self.read(body);
         }
+        if status == StatusCode::UNAUTHORIZED {
+            bail!("{} does not know this operator's token; pass --operator-token FILE or --data DIR", self.base);
+        }
         let Refused { error, .. } = self.read(body).with_context(|| format!("{status}"))?;
         bail!("{}; {}", error.message, error.hint)
     }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::admin_client::AdminClient;
@@ -134,8 +135,8 @@ pub(crate) struct Admin {
     #[arg(long, value_name = "DIR", default_value = ".partywall", env = "PARTYWALL_DATA")]
     data: PathBuf,
     /// The admin listener's URL, if not the one in the data folder
-    #[arg(long, value_name = "URL", env = "PARTYWALL_ADMIN")]
-    admin: Option<String>,
+    #[arg(long = "admin", value_name = "URL", env = "PARTYWALL_ADMIN")]
+    url: Option<String>,
     /// A file with the operator's token, if not the one in the data folder
     #[arg(long, value_name = "FILE", env = "PARTYWALL_OPERATOR_TOKEN_FILE")]
     operator_token: Option<PathBuf>,
@@ -159,13 +160,15 @@ pub(crate) enum Format {
 impl Admin {
     pub(crate) fn client(&self) -> anyhow::Result<AdminClient> {
         let data = || crate::data::Data::existing(&self.data);
-        let url = match &self.admin {
+        let url = match &self.url {
             Some(url) => url.clone(),
             None => data()?.running()?.admin,
         };
         let token = match &self.operator_token {
             Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| anyhow::anyhow!("the operator's token `{}` cannot be read: {error}", path.display()))?
+                .with_context(|| {
+                    format!("the operator's token `{}` cannot be read; pass another --operator-token", path.display())
+                })?
                 .trim()
                 .to_owned(),
             None => data()?.operator_token()?,
@@ -199,7 +202,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// `90s`, `15m`, `12h` or `7d`.
 fn lifetime(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a time; write for example 90s, 15m, 12h or 7d");
+    let wrong = || format!("`{text}` is not a time of at most 365d; write for example 90s, 15m, 12h or 7d");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let number: u64 = number.parse().map_err(|_| wrong())?;
     let seconds = match unit {

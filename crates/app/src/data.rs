@@ -82,7 +82,10 @@ impl Data {
     /// Holds the folder for this process: two would each believe that the journal is theirs.
     pub(crate) fn lock(&self) -> anyhow::Result<File> {
         let path = self.0.join("lock");
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.with_context(|| {
+            format!("the data folder `{}` cannot be written; choose another, or run as its owner", self.0.display())
+        })?;
         if file.try_lock().is_err() {
             bail!("another partywall runs on `{}`; stop it, or pass another --data DIR", self.0.display());
         }

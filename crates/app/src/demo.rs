@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use partywall_control::{Control, NotApplied, wire::File};
+use partywall_documents::{Mistakes, Server, Table};
 use partywall_domain::Sharing;
 use partywall_gateway::{Probe, ProbeError};
 use partywall_identity::Operator;
@@ -27,7 +28,7 @@ use crate::keys::DEVELOPMENT_ISSUER;
 use crate::log;
 
 /// How long the tokens that the demo prints live. A day: a demo is shown more than once.
-const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
 
 /// The arguments of `partywall demo`.
 #[derive(Args)]
@@ -59,6 +60,7 @@ pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
              `partywall serve` with an issuer of your own"
         );
     }
+    demo.server.as_deref().map_or(Ok(()), check_url)?;
     let log = log::start(demo.log_file.as_deref())?;
     let data = Data::create(&demo.data)?;
     let assembly = Assembly::new(Plan {
@@ -88,6 +90,18 @@ pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
         })
         .await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks the URL of the user's server by the rule that holds for documents, before anybody is asked.
+fn check_url(url: &str) -> anyhow::Result<()> {
+    let (document, mistakes) = (serde_json::json!({ "url": url }), Mistakes::default());
+    if let Some(table) = Table::new("", &document, &mistakes) {
+        Server::read(documents::OWN_SERVER.parse()?, table);
+    }
+    match mistakes.into_vec().first() {
+        Some(mistake) => bail!("--server expects a URL such as http://127.0.0.1:3001/mcp: {}", mistake.message),
+        None => Ok(()),
+    }
 }
 
 /// What the demo has set up, and what the banner and the tour show.

@@ -35,13 +35,13 @@ impl KeyType for Bytes {
 impl KeyRing {
     /// From the environment, or from the file beside the data, which the first start makes. Says whether it made it.
     pub(crate) fn open(data: &Data) -> anyhow::Result<(Self, bool)> {
-        let (text, made) = match std::env::var(MASTER_KEY_VARIABLE) {
-            Ok(text) => (text, false),
-            Err(_) => data.secret("master.key", random)?,
+        let (place, (text, made)) = match std::env::var(MASTER_KEY_VARIABLE) {
+            Ok(text) => (format!("`{MASTER_KEY_VARIABLE}`"), (text, false)),
+            Err(_) => (format!("`{}/master.key`", data.path().display()), data.secret("master.key", random)?),
         };
         let bytes = URL_SAFE_NO_PAD.decode(text.trim()).ok().filter(|bytes| bytes.len() == 32);
         let bytes = bytes.ok_or_else(|| {
-            anyhow!("the master key is not 32 bytes in base64url; restore the one that was made first")
+            anyhow!("the master key in {place} is not 32 bytes in base64url; restore the one that was made first")
         })?;
         Ok((Self(Salt::new(HKDF_SHA256, b"partywall master key").extract(&bytes)), made))
     }

@@ -11,6 +11,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 
+use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -25,14 +26,16 @@ const FILTER_VARIABLE: &str = "PARTYWALL_LOG";
 
 /// Begins to log, to `file` or else to standard error. Keep what it returns until the end: dropping it writes what
 /// is still in the queue.
-pub(crate) fn start(file: Option<&Path>) -> io::Result<Writer> {
+pub(crate) fn start(file: Option<&Path>) -> anyhow::Result<Writer> {
     let sink: Box<dyn Write + Send> = match file {
-        Some(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
+        Some(path) => Box::new(OpenOptions::new().create(true).append(true).open(path).with_context(|| {
+            format!("the log file `{}` cannot be written; choose another, or leave it out for stderr", path.display())
+        })?),
         None => Box::new(io::stderr()),
     };
     let writer = Writer::start(sink)?;
     let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| EnvFilter::new(FILTER));
     let layer = layer::JsonLines::new(writer.handle());
-    tracing_subscriber::registry().with(filter).with(layer).try_init().map_err(io::Error::other)?;
+    tracing_subscriber::registry().with(filter).with(layer).try_init()?;
     Ok(writer)
 }

@@ -30,7 +30,8 @@ impl Settings {
         Self::parse(&path.display().to_string(), text).or_else(|mistakes| {
             for mistake in &mistakes {
                 let place = mistake.place.as_deref().unwrap_or("settings");
-                eprintln!("{place}: {}: {}", mistake.path, mistake.message);
+                let path = if mistake.path.is_empty() { String::new() } else { format!("{}: ", mistake.path) };
+                eprintln!("{place}: {path}{}", mistake.message);
             }
             bail!("{} in the settings; see docs/settings.md", count(mistakes.len()))
         })
@@ -43,15 +44,19 @@ impl Settings {
         let found = mistakes.into_vec();
         match settings {
             Some(settings) if found.is_empty() => Ok(settings),
-            _ => Err(found.into_iter().map(|mistake| located.locate(mistake)).collect()),
+            _ => {
+                let mut found: Vec<_> = found.into_iter().map(|mistake| located.locate(mistake)).collect();
+                found.sort_by(|one, other| one.order().cmp(&other.order()));
+                Err(found)
+            }
         }
     }
 
     fn of(mut table: Table<'_>) -> Option<Self> {
         table.required("data", "/var/lib/partywall");
         let data = table.text("data").map(PathBuf::from);
-        let listen = table.parse("listen").unwrap_or_else(|| SocketAddr::from(LISTEN));
-        let admin_listen: SocketAddr = table.parse("admin_listen").unwrap_or_else(|| SocketAddr::from(ADMIN_LISTEN));
+        let listen = address(&mut table, "listen", LISTEN);
+        let admin_listen = address(&mut table, "admin_listen", ADMIN_LISTEN);
         let public_url = table.text("public_url").map(str::to_owned);
         if let Some(Err(why)) = public_url.as_deref().map(|url| partywall_gateway::PublicUrl::new(url, listen)) {
             table.mistake("public_url", why);
@@ -59,7 +64,8 @@ impl Settings {
         if public_url.is_none() && !listen.ip().is_loopback() {
             table.mistake(
                 "public_url",
-                "`public_url` is missing: beyond this machine clients need the URL they shall use",
+                "`public_url` is missing: beyond this machine clients need the URL they shall use; for example \
+                 `https://mcp.example.com`",
             );
         }
         if !admin_listen.ip().is_loopback() {
@@ -70,6 +76,15 @@ impl Settings {
         table.finish();
         Some(Self { data: data?, listen, admin_listen, public_url, log_file })
     }
+}
+
+fn address(table: &mut Table<'_>, field: &'static str, unless_said: ([u8; 4], u16)) -> SocketAddr {
+    let standard = SocketAddr::from(unless_said);
+    let Some(text) = table.text(field) else { return standard };
+    text.parse().unwrap_or_else(|_| {
+        table.mistake(field, format!("`{text}` is not an address with a port; write for example `{standard}`"));
+        standard
+    })
 }
 
 fn count(number: usize) -> String {
@@ -102,7 +117,7 @@ mod tests {
         );
         assert_eq!(found.len(), 5, "{found:#?}");
         for (line, word) in [
-            (1, "invalid socket address"),
+            (1, "not an address with a port"),
             (2, "this machine alone"),
             (3, "not an origin"),
             (4, "unknown field `lisen`"),

@@ -185,6 +185,7 @@ fn checked(base: Revision, documents: &[Document], source: &Source) -> Result<Sn
         Ok(_) => Err(NotApplied::Mistakes(mistakes)),
         Err(more) => {
             mistakes.extend(more.into_iter().map(|mistake| source.locate(mistake)));
+            mistakes.sort_by(|one, other| one.order().cmp(&other.order()));
             Err(NotApplied::Mistakes(mistakes))
         }
     }

@@ -60,7 +60,7 @@ pub(crate) fn request(parts: &Parts, snapshot: &Snapshot, id: RequestId) -> io::
         expires: None,
     });
     let rule = caller.is_some().then(|| rule(&last.issuer, last.tenant_claim.as_deref()));
-    Ok(Some(Explanation { caller, rule, journal, ..told }))
+    Ok(Some(Explanation { rule, caller, journal, ..told }))
 }
 
 /// The token's principal, for the server asked about, or for whichever resource of ours the token was issued.

@@ -93,6 +93,16 @@ pub struct Mistake {
     pub message: String,
 }
 
+impl Mistake {
+    /// Where it stands among others: as somebody reads who goes through the files; what stands nowhere comes last.
+    pub fn order(&self) -> (bool, &str, u64, u64) {
+        let mut parts = self.place.as_deref().unwrap_or_default().rsplitn(3, ':');
+        let mut number = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
+        let (column, line) = (number(), number());
+        (self.place.is_none(), parts.next().unwrap_or_default(), line, column)
+    }
+}
+
 /// The body of every answer that is no success.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Refused {

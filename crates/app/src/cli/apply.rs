@@ -88,7 +88,8 @@ fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<File>> {
 
 fn file(path: &Path) -> anyhow::Result<File> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{name}`"))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read `{name}`; pass a file of documents, or a folder of such files"))?;
     Ok(File { name, text })
 }
 

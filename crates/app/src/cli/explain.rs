@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use partywall_control::wire::{Explain as Asked, Explanation};
 
 use super::{Explain, Format, print, tenant};
@@ -16,8 +16,8 @@ pub(crate) async fn run(explain: &Explain) -> anyhow::Result<ExitCode> {
             client.post("/api/v1/explain", &asked).await?
         }
         (None, Some(request)) => {
-            let id: partywall_domain::RequestId = request.parse().with_context(|| {
-                format!("`{request}` is not a request id; it stands in `partywall-request-id` and in log lines")
+            let id: partywall_domain::RequestId = request.parse().map_err(|_| {
+                anyhow!("`{request}` is not a request id; one stands in `partywall-request-id` and in each log line")
             })?;
             client.get(&format!("/api/v1/requests/{id}")).await?
         }
@@ -32,7 +32,9 @@ pub(crate) async fn run(explain: &Explain) -> anyhow::Result<ExitCode> {
 
 fn read(source: &str) -> anyhow::Result<String> {
     if source != "-" {
-        return std::fs::read_to_string(source).with_context(|| format!("the token file `{source}` cannot be read"));
+        return std::fs::read_to_string(source).with_context(|| {
+            format!("the token file `{source}` cannot be read; pass another, or `--token -` and the token on stdin")
+        });
     }
     let mut token = String::new();
     std::io::stdin().read_to_string(&mut token).context("the token on stdin cannot be read")?;
@@ -60,7 +62,11 @@ fn page(explanation: &Explanation) -> String {
     for entry in &explanation.journal {
         let name = entry.name.as_deref().unwrap_or_default();
         let took = entry.duration_us.map(|us| format!(", {us} us")).unwrap_or_default();
-        let at = format!("{} {} {} {name} at revision {}{took}", entry.at, entry.server, entry.method, entry.revision);
+        let what: Vec<_> =
+            [&entry.at, &entry.server, &entry.method, name].into_iter().filter(|word| !word.is_empty()).collect();
+        // Who is turned away before a tenant is known has seen no revision.
+        let revision = if entry.revision == 0 { String::new() } else { format!(" at revision {}", entry.revision) };
+        let at = format!("{}{revision}{took}", what.join(" "));
         facts.push((if entry.kind == "began" { "began" } else { "ended" }, at));
     }
     let facts = facts.iter().filter(|(_, value)| !value.is_empty());

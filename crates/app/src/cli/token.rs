@@ -15,7 +15,7 @@ use crate::keys::{DEVELOPMENT_ISSUER, KeyRing};
 pub(crate) fn run(token: &Token) -> anyhow::Result<ExitCode> {
     let data = Data::existing(&token.data)?;
     let running = data.running()?;
-    let store = Store::open(&data.store())?;
+    let store = Store::open(data.store())?;
     let authority = SystemAuthority::take().context("the system authority is taken")?;
     let (keys, _) = KeyRing::open(&data)?;
     let key = keys.existing_signing_key(&store, &authority, DEVELOPMENT_ISSUER)?.ok_or_else(|| {
