@@ -58,24 +58,11 @@ impl Assembly {
         let listening = front.local_addr()?;
         let public_url = plan.public_url.unwrap_or_else(|| format!("http://{listening}"));
         let public_url = PublicUrl::new(&public_url, listening).map_err(|why| anyhow!("public_url: {why}"))?;
-        let path = plan.data.store();
-        let store = Store::open(&path).map_err(|error| {
-            let path = path.display();
-            anyhow!("the store `{path}` cannot be opened; restore it from a copy, or use another data folder: {error}")
-        })?;
+        let store = open_store(&plan.data)?;
         let authority = Arc::new(SystemAuthority::take().context("the system authority is taken")?);
-        let (keys, made_master_key) = KeyRing::open(&plan.data)?;
-        if made_master_key {
-            eprintln!(
-                "made a master key, `{}/master.key`: keep a copy, without it the store's keys are lost",
-                plan.data.path().display()
-            );
-        }
+        let keys = open_keys(&plan.data)?;
         let (operator_key, operator) = operator(&plan.data)?;
-        let (ledger, closed) = Ledger::open(&plan.data.journal())?;
-        if closed > 0 {
-            tracing::warn!(event = event::RECOVERED, count = closed);
-        }
+        let ledger = open_books(&plan.data)?;
         let stop = CancellationToken::new();
         let follower = Follower::start(store.clone(), Arc::clone(&authority), &stop).await?;
         if !plan.development {
@@ -157,6 +144,31 @@ async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}; is another partywall running? choose another address with `{flag}`, port 0 for any")
     })
+}
+
+fn open_store(data: &Data) -> anyhow::Result<Store> {
+    let path = data.store();
+    Store::open(&path).map_err(|error| {
+        let path = path.display();
+        anyhow!("the store `{path}` cannot be opened; restore it from a copy, or use another data folder: {error}")
+    })
+}
+
+fn open_keys(data: &Data) -> anyhow::Result<KeyRing> {
+    let (keys, made) = KeyRing::open(data)?;
+    if made {
+        let path = data.path().display();
+        eprintln!("made a master key, `{path}/master.key`: keep a copy, without it the store's keys are lost");
+    }
+    Ok(keys)
+}
+
+fn open_books(data: &Data) -> anyhow::Result<Ledger> {
+    let (ledger, closed) = Ledger::open(&data.journal())?;
+    if closed > 0 {
+        tracing::warn!(event = event::RECOVERED, count = closed);
+    }
+    Ok(ledger)
 }
 
 /// The operator's token of the first start: made once, readable by the owner of the data folder.
