@@ -1,0 +1,9 @@
+//! The store answers somebody.
+
+use partywall_store::Store;
+
+fn read(store: &Store) {
+    store.documents();
+}
+
+fn main() {}
