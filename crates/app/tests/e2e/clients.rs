@@ -1,9 +1,9 @@
 //! The clients that people use, in every era they speak: each tenant finds its own tools and notes, and no other's.
 
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use partywall_testkit::fixture::{Eras, Options};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::{LEGACY, MODERN};
+use crate::process::{Process, free_address};
 use crate::world::{Fixture, World};
 
 /// How long somebody else's server may take to listen, on a busy machine.
@@ -107,7 +108,7 @@ fn finds(caller: &Caller, own: &[String], others: &[String]) {
 
 #[test]
 fn clients_fall_back_before_a_server_of_the_legacy_era() {
-    let (everything, url) = everything();
+    let (_everything, _home, url) = everything();
     let world = World::demo_with(&["--server", &url]);
     for client in [Client::Python, Client::TypeScript, Client::Inspector] {
         for era in ["auto", "legacy"] {
@@ -127,7 +128,6 @@ fn clients_fall_back_before_a_server_of_the_legacy_era() {
         let told = caller.refused();
         assert!(told.contains("2026-07-28") || told.contains("not initialized"), "{caller}: {told}");
     }
-    drop(everything);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -265,29 +265,18 @@ fn node(script: &Path) -> Command {
     command
 }
 
-/// A process that ends with the test, by its id.
-struct Ended(Child, #[expect(dead_code, reason = "kept until the process has ended")] TempDir);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The reference server of the legacy era, on a port that was free a moment ago, and its URL.
-fn everything() -> (Ended, String) {
-    let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-    let home = TempDir::new().unwrap();
+/// The reference server of the legacy era, with a home of its own, and its URL.
+fn everything() -> (Process, TempDir, String) {
+    let (address, home) = (free_address(), TempDir::new().unwrap());
     let mut command = node(&tool("PARTYWALL_TOOLS_MODULES").join(".bin/mcp-server-everything"));
     command.arg("streamableHttp").env("PORT", address.port().to_string()).env("HOME", home.path());
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let mut server = Ended(child, home);
+    let mut server = Process(child);
     let since = Instant::now();
     while TcpStream::connect(address).is_err() {
         assert!(server.0.try_wait().unwrap().is_none(), "server-everything ended before it listened");
         assert!(since.elapsed() < LISTENS_TIMEOUT, "server-everything does not listen");
         std::thread::sleep(Duration::from_millis(50));
     }
-    (server, format!("http://{address}/mcp"))
+    (server, home, format!("http://{address}/mcp"))
 }

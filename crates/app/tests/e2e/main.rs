@@ -5,12 +5,14 @@
 mod checked_in;
 mod corporate;
 mod http;
+mod process;
 mod scripted;
 mod told;
 mod world;
 
 mod answers;
 mod clients;
+mod demo;
 mod sharing;
 mod smoke;
 mod walls;

@@ -67,9 +67,9 @@ impl Visitor {
 
 /// An answer without what must differ: when it was given, the request's own id, an event's number within the session,
 /// and the name that was asked for.
-fn without_name(answer: &Answer, name: &str) -> (u16, BTreeMap<String, Vec<u8>>, String) {
+fn without_name(answer: &Answer, name: &str) -> (u16, BTreeMap<String, String>, String) {
     let headers = answer.headers.iter().filter(|(header, _)| *header != "date" && *header != "partywall-request-id");
-    let headers = headers.map(|(header, value)| (header.to_string(), value.as_bytes().to_vec())).collect();
+    let headers = headers.map(|(header, value)| (header.to_string(), format!("{value:?}"))).collect();
     let body = String::from_utf8(answer.body.to_vec()).unwrap();
     let body: String = body.split_inclusive('\n').filter(|line| !line.starts_with("id: ")).collect();
     (answer.status.as_u16(), headers, if name.is_empty() { body } else { body.replace(name, "NAME") })

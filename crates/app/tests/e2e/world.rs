@@ -153,7 +153,7 @@ fn terminate(child: &mut Child) {
 }
 
 /// A log file of its own, where the check of all log lines looks.
-fn log_file() -> PathBuf {
+pub(crate) fn log_file() -> PathBuf {
     let directory = std::env::var_os("PARTYWALL_TEST_LOGS").map_or_else(std::env::temp_dir, PathBuf::from);
     let name = format!("{}-{}.jsonl", std::process::id(), partywall_domain::RequestId::now());
     directory.join(name)
