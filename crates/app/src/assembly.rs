@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use ipnet::IpNet;
 use partywall_control::{Control, Parts};
 use partywall_domain::event;
 use partywall_gateway::{Gateway, PublicUrl, SaidBook, Signer};
@@ -30,8 +31,18 @@ pub(crate) struct Plan {
     pub(crate) admin_listen: SocketAddr,
     /// The URL that clients use; none: the listener's own.
     pub(crate) public_url: Option<String>,
+    /// By which other names the front listener may be called.
+    pub(crate) names: Names,
     /// Whether documents may trust a development issuer.
     pub(crate) development: bool,
+}
+
+/// Names beside the public URL.
+#[derive(Default)]
+pub(crate) struct Names {
+    pub(crate) hosts: Vec<String>,
+    pub(crate) origins: Vec<String>,
+    pub(crate) proxies: Vec<IpNet>,
 }
 
 /// A process put together, not serving yet.
@@ -58,6 +69,7 @@ impl Assembly {
         let listening = front.local_addr()?;
         let public_url = plan.public_url.unwrap_or_else(|| format!("http://{listening}"));
         let public_url = PublicUrl::new(&public_url, listening).map_err(|why| anyhow!("public_url: {why}"))?;
+        let public_url = public_url.allowing(&plan.names.hosts, plan.names.origins, plan.names.proxies);
         let store = open_store(&plan.data)?;
         let authority = Arc::new(SystemAuthority::take().context("the system authority is taken")?);
         let keys = open_keys(&plan.data)?;

@@ -21,7 +21,7 @@ use partywall_gateway::{Probe, ProbeError};
 use partywall_identity::Operator;
 use tokio_util::sync::CancellationToken;
 
-use crate::assembly::{Assembly, Plan, stop_on_signal};
+use crate::assembly::{Assembly, Names, Plan, stop_on_signal};
 use crate::data::Data;
 use crate::development::{DevelopmentIssuer, Grant};
 use crate::keys::DEVELOPMENT_ISSUER;
@@ -68,6 +68,7 @@ pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
         listen: demo.listen,
         admin_listen: demo.admin_listen,
         public_url: None,
+        names: Names::default(),
         development: true,
     })
     .await?;

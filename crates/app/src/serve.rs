@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::assembly::{Assembly, Plan, stop_on_signal};
+use crate::assembly::{Assembly, Names, Plan, stop_on_signal};
 use crate::data::Data;
 use crate::log;
 use crate::settings::Settings;
@@ -17,6 +17,11 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         listen: settings.listen,
         admin_listen: settings.admin_listen,
         public_url: settings.public_url,
+        names: Names {
+            hosts: settings.allowed_hosts,
+            origins: settings.allowed_origins,
+            proxies: settings.trusted_proxies,
+        },
         development: false,
     })
     .await?;

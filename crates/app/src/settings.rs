@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use ipnet::IpNet;
 use partywall_control::{Located, wire};
 use partywall_documents::{Mistakes, Table};
 
@@ -14,6 +15,9 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) admin_listen: SocketAddr,
     pub(crate) public_url: Option<String>,
+    pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) log_file: Option<PathBuf>,
 }
 
@@ -72,9 +76,27 @@ impl Settings {
             let why = "the admin listener serves this machine alone; reach it through SSH or a sidecar";
             table.mistake("admin_listen", why);
         }
+        let allowed_hosts = table.texts("allowed_hosts").unwrap_or_default();
+        let allowed_origins = table.texts("allowed_origins").unwrap_or_default();
+        if let Some(wrong) = allowed_origins.iter().find(|origin| !is_origin(origin)) {
+            table.mistake(
+                "allowed_origins",
+                format!("`{wrong}` is not an origin; write for example `https://app.example.com`"),
+            );
+        }
+        let trusted_proxies = networks(&mut table);
         let log_file = table.text("log_file").map(PathBuf::from);
         table.finish();
-        Some(Self { data: data?, listen, admin_listen, public_url, log_file })
+        Some(Self {
+            data: data?,
+            listen,
+            admin_listen,
+            public_url,
+            allowed_hosts,
+            allowed_origins,
+            trusted_proxies,
+            log_file,
+        })
     }
 }
 
@@ -85,6 +107,25 @@ fn address(table: &mut Table<'_>, field: &'static str, unless_said: ([u8; 4], u1
         table.mistake(field, format!("`{text}` is not an address with a port; write for example `{standard}`"));
         standard
     })
+}
+
+/// Scheme and host, and a port where it is not the usual one: what browsers send in `Origin`.
+fn is_origin(text: &str) -> bool {
+    let uri =
+        text.parse::<http::Uri>().ok().filter(|uri| uri.path() == "/" && uri.query().is_none() && !text.ends_with('/'));
+    uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
+}
+
+fn networks(table: &mut Table<'_>) -> Vec<IpNet> {
+    let texts = table.texts("trusted_proxies").unwrap_or_default();
+    let network = |text: &String| {
+        let parsed = text.parse();
+        if parsed.is_err() {
+            table.mistake("trusted_proxies", format!("`{text}` is not a network; write for example `10.0.0.0/8`"));
+        }
+        parsed.ok()
+    };
+    texts.iter().filter_map(network).collect()
 }
 
 fn count(number: usize) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use partywall_domain::{IssuerName, PlanName, ServerName, TenantId, TenantName};
+use partywall_domain::{ConnectId, IssuerName, PlanName, ServerName, TenantId, TenantName};
 use serde_json::Value;
 
 use crate::plan::{LimitsPatch, ServerPatch};
@@ -19,6 +19,8 @@ pub struct Tenant {
     pub plan: PlanName,
     /// What in a token means this tenant. None: nobody enters.
     pub identities: Vec<Identity>,
+    /// What stands in its own connect URL, if it has one.
+    pub connect_id: Option<ConnectId>,
     /// Whether its calls are refused.
     pub suspended: bool,
     /// Its overrides of the plan's limits.
@@ -45,11 +47,12 @@ impl Tenant {
         let identities = table.list("identities").unwrap_or_default();
         let identities =
             identities.into_iter().filter_map(|(path, item)| Identity::read(path, item, mistakes)).collect();
+        let connect_id = table.parse("connect_id");
         let suspended = table.flag("suspended").unwrap_or(false);
         let limits = LimitsPatch::read(&mut table);
         let servers = ServerPatch::read_all(&mut table);
         table.finish();
-        Some(Self { id, name, plan: plan?, identities, suspended, limits, servers })
+        Some(Self { id, name, plan: plan?, identities, connect_id, suspended, limits, servers })
     }
 }
 

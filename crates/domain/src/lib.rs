@@ -17,7 +17,7 @@ mod said;
 
 pub use id::{InvalidTenantId, RequestId, Revision, TenantId, TraceId};
 pub use limits::{Limits, ServerLimits};
-pub use name::{InvalidName, IssuerName, PlanName, ServerName, TenantName};
+pub use name::{ConnectId, InvalidConnectId, InvalidName, IssuerName, PlanName, ServerName, TenantName};
 pub use outcome::Outcome;
 pub use placement::{Placement, Sharing};
 pub use profile::{Profile, Shape};

@@ -72,6 +72,38 @@ name!(
     IssuerName
 );
 
+/// What stands in a customer's own connect URL, `/c/{connect_id}/mcp`: random, so that nobody finds a customer by
+/// guessing, and rotatable, since it is no authority. It says which sign-in a client without a token is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectId(Arc<str>);
+
+/// A text is not a connect id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("22 to 64 of A-Z, a-z, 0-9, `-` and `_` are expected, chosen at random; for example `openssl rand -hex 16`")]
+pub struct InvalidConnectId;
+
+impl ConnectId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ConnectId {
+    type Err = InvalidConnectId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidConnectId> {
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if plain && (22..=64).contains(&text.len()) { Ok(Self(text.into())) } else { Err(InvalidConnectId) }
+    }
+}
+
+impl std::borrow::Borrow<str> for ConnectId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

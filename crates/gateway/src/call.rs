@@ -10,6 +10,7 @@ use crate::Gateway;
 use crate::admit::admit;
 use crate::authorize::authorize;
 use crate::booked::Refused;
+use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
 use crate::refusal::Refusal;
 use crate::reply::ReplyBody;
@@ -18,9 +19,9 @@ use crate::route::route;
 use crate::upstream;
 
 impl Gateway {
-    /// One call on `/mcp/{server}`, from its token to the answer's head; the reservation goes on in the answer's body.
-    pub(crate) async fn call(&self, exchange: Exchange, server: &str, body: Incoming) -> Response<ReplyBody> {
-        let tenant = match self.enter(&exchange, server).await {
+    /// One call of a server, from its token to the answer's head; the reservation goes on in the answer's body.
+    pub(crate) async fn call(&self, exchange: Exchange, endpoint: &Endpoint, body: Incoming) -> Response<ReplyBody> {
+        let tenant = match self.enter(&exchange, endpoint).await {
             Ok(tenant) => tenant,
             Err(refusal) => {
                 let id = if refusal.knows_caller() { id_of(&exchange, body).await } else { None };
@@ -31,7 +32,7 @@ impl Gateway {
         let span = tracing::info_span!(
             "call", tenant_id = %tenant.id(), request_id = %exchange.ids.request, trace_id = %exchange.ids.trace
         );
-        self.serve(&exchange, server, body, tenant).instrument(span).await
+        self.serve(&exchange, &endpoint.server, body, tenant).instrument(span).await
     }
 
     async fn serve(

@@ -7,23 +7,31 @@ use partywall_identity::{Principal, Resource, Unauthenticated, verify};
 use partywall_tenancy::{NotEntered, Snapshot, TenantContext};
 
 use crate::Gateway;
+use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
 use crate::refusal::Refusal;
 
 impl Gateway {
     /// Whose call this is. The context keeps its revision's configuration, so the whole call sees one revision.
-    pub(crate) async fn enter(&self, exchange: &Exchange, server: &str) -> Result<TenantContext, Refusal> {
+    pub(crate) async fn enter(&self, exchange: &Exchange, endpoint: &Endpoint) -> Result<TenantContext, Refusal> {
         let snapshot = self.snapshot.load_full();
         let bearer = exchange.bearer()?;
-        let resource = self.public_url.resource(server);
+        let resource = self.public_url.resource(&endpoint.path);
         let principal = match self.verified.get(&snapshot, &*self.keys, bearer, &resource) {
             Some(principal) => principal,
             None => self.verify(&snapshot, exchange, bearer, &resource).await?,
         };
-        snapshot.enter(principal).map_err(|cause| match cause {
+        let tenant = snapshot.enter(principal).map_err(|cause| match cause {
             NotEntered::Unknown { .. } => Refusal::new(RefusalCode::UnknownTenant, cause.to_string()),
             NotEntered::Suspended(id, _) => Refusal::suspended(id),
-        })
+        })?;
+        match &endpoint.connect {
+            // The token decides whose call it is; a URL that says otherwise is somebody else's.
+            Some(id) if snapshot.connect(id.as_str()).is_none_or(|named| named.id() != tenant.id()) => {
+                Err(Refusal::new(RefusalCode::UnknownTenant, "the connect URL is not this tenant's"))
+            }
+            _ => Ok(tenant),
+        }
     }
 
     /// Verifies a token that was not seen lately. An address whose tokens keep failing has to wait before another

@@ -10,6 +10,8 @@ use partywall_mcp::Era;
 use serde_json::value::RawValue;
 
 use crate::Gateway;
+use crate::cors;
+use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
 use crate::metadata;
 use crate::public_url::METADATA;
@@ -18,17 +20,21 @@ use crate::reply::ReplyBody;
 
 /// A path that is served.
 pub struct FrontRoute {
-    /// The path. `{server}` stands for any well-formed name, so that before a token is known all names answer alike.
+    /// The path. `{server}` and `{connect_id}` stand for any that are well formed, so that before a token is known all
+    /// of them answer alike.
     pub path: &'static str,
     door: Door,
 }
 
 /// Every path that is served. A door is reached through this table and in no other way.
-pub static FRONT_ROUTES: [FrontRoute; 5] = [
+pub static FRONT_ROUTES: [FrontRoute; 8] = [
     FrontRoute { path: "/mcp/{server}", door: Door::Mcp },
+    FrontRoute { path: "/c/{connect_id}/mcp/{server}", door: Door::Mcp },
     FrontRoute { path: METADATA, door: Door::Metadata },
     FrontRoute { path: "/.well-known/oauth-protected-resource/mcp", door: Door::Metadata },
     FrontRoute { path: "/.well-known/oauth-protected-resource/mcp/{server}", door: Door::Metadata },
+    FrontRoute { path: "/.well-known/oauth-protected-resource/c/{connect_id}/mcp", door: Door::Metadata },
+    FrontRoute { path: "/.well-known/oauth-protected-resource/c/{connect_id}/mcp/{server}", door: Door::Metadata },
     FrontRoute { path: assertion::JWKS_PATH, door: Door::Keys },
 ];
 
@@ -40,41 +46,55 @@ enum Door {
     Keys,
 }
 
-/// The door that a path is, and the server that it names.
-fn door(path: &str) -> Option<(Door, &str)> {
-    FRONT_ROUTES.iter().find_map(|route| Some((route.door, route.server_in(path)?)))
+/// The door that a path is, and what it names.
+fn door(path: &str) -> Option<(Door, Endpoint)> {
+    FRONT_ROUTES.iter().find_map(|route| Some((route.door, route.endpoint(path)?)))
 }
 
 impl FrontRoute {
-    /// The server that `path` names if it is this route: nothing where the route names none.
-    fn server_in<'a>(&self, path: &'a str) -> Option<&'a str> {
-        match self.path.strip_suffix("{server}") {
-            Some(before) => path.strip_prefix(before).filter(|name| name.parse::<ServerName>().is_ok()),
-            None => (path == self.path).then_some(""),
+    /// What `path` names, if it is this route.
+    fn endpoint(&self, path: &str) -> Option<Endpoint> {
+        let mut endpoint = Endpoint { path: path.to_owned(), connect: None, server: String::new() };
+        let mut segments = path.split('/');
+        for expected in self.path.split('/') {
+            let segment = segments.next()?;
+            match expected {
+                "{server}" if segment.parse::<ServerName>().is_ok() => segment.clone_into(&mut endpoint.server),
+                "{connect_id}" => endpoint.connect = Some(segment.parse().ok()?),
+                _ if segment == expected => {}
+                _ => return None,
+            }
         }
+        segments.next().is_none().then_some(endpoint)
     }
 }
 
 impl Gateway {
-    /// Answers one request.
+    /// Answers one request that came from `peer`.
     pub(crate) async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<ReplyBody> {
         let (parts, body) = request.into_parts();
+        let peer = self.public_url.client(peer, &parts.headers);
         let exchange = Exchange::new(parts, peer);
         if let Err(cause) = self.public_url.check(exchange.headers()) {
             return self.turn_away(&exchange, Refusal::new(RefusalCode::ForeignOrigin, cause), None);
         }
-        let path = exchange.parts.uri.path();
-        match (door(path), exchange.method()) {
-            (Some((Door::Mcp, server)), &Method::POST | &Method::GET | &Method::DELETE) => {
-                let server = server.to_owned();
-                self.call(exchange, &server, body).await
+        let origin = exchange.headers().get(http::header::ORIGIN).cloned();
+        let mut response = self.behind(exchange, body).await;
+        cors::allow(origin.as_ref(), &mut response);
+        response
+    }
+
+    /// What stands behind the path.
+    async fn behind(&self, exchange: Exchange, body: Incoming) -> Response<ReplyBody> {
+        match (door(exchange.parts.uri.path()), exchange.method()) {
+            (Some(_), _) if cors::is_preflight(&exchange) => cors::preflight(&exchange),
+            (Some((Door::Mcp, endpoint)), &Method::POST | &Method::GET | &Method::DELETE) => {
+                self.call(exchange, &endpoint, body).await
             }
             (Some((Door::Mcp, _)), _) => {
                 self.turn_away(&exchange, Refusal::method_not_allowed("POST, GET, DELETE"), None)
             }
-            (Some((Door::Metadata, _)), &Method::GET) => {
-                json(metadata::resource(self, path.strip_prefix(METADATA).unwrap_or_default()))
-            }
+            (Some((Door::Metadata, endpoint)), &Method::GET) => json(metadata::resource(self, &endpoint)),
             (Some((Door::Keys, _)), &Method::GET) => json(self.signer.jwks().to_owned()),
             (Some(_), _) => self.turn_away(&exchange, Refusal::method_not_allowed("GET"), None),
             (None, _) => self.turn_away(&exchange, Refusal::new(RefusalCode::NotFound, "no such path"), None),

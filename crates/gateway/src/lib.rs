@@ -26,6 +26,8 @@ mod reply;
 
 // What the steps stand on.
 mod booked;
+mod cors;
+mod endpoint;
 mod exchange;
 mod lease;
 mod metadata;

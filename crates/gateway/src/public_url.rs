@@ -1,15 +1,14 @@
 //! The names by which we are known: the URL that clients use, and the `Host` and `Origin` that may stand in requests.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, Uri};
+use ipnet::IpNet;
 use partywall_identity::Resource;
 
 /// Where resource metadata stands (RFC 9728, section 3.1); the resource's own path follows.
 pub(crate) const METADATA: &str = "/.well-known/oauth-protected-resource";
-/// Where the MCP endpoints stand.
-pub(crate) const MCP: &str = "/mcp";
 
 /// The URL by which clients know the gateway: metadata, challenges and audiences are built from it, never from what
 /// a request's `Host` says.
@@ -17,6 +16,8 @@ pub(crate) const MCP: &str = "/mcp";
 pub struct PublicUrl {
     base: String,
     hosts: Vec<String>,
+    origins: Vec<String>,
+    proxies: Vec<IpNet>,
 }
 
 impl PublicUrl {
@@ -34,7 +35,30 @@ impl PublicUrl {
         if listening.ip().is_loopback() {
             hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{host}:{}", listening.port())));
         }
-        Ok(Self { base: base.to_owned(), hosts })
+        Ok(Self { base: base.to_owned(), hosts, origins: Vec::new(), proxies: Vec::new() })
+    }
+
+    /// With more names: hosts by which proxies and health checks may call us, origins whose pages may (as
+    /// `https://app.example.com`), and the networks of proxies whose word on where a request came from counts.
+    #[must_use]
+    pub fn allowing(mut self, hosts: &[String], origins: Vec<String>, proxies: Vec<IpNet>) -> Self {
+        self.hosts.extend(hosts.iter().map(|host| host.to_ascii_lowercase()));
+        self.origins = origins;
+        self.proxies = proxies;
+        self
+    }
+
+    /// Where a request came from: the peer, or what the trusted proxies in front of us say. Each adds the address it saw
+    /// at the end of `X-Forwarded-For`, so the last one that is no proxy of ours is as far as anybody's word reaches.
+    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let trusted = |address: &IpAddr| self.proxies.iter().any(|network| network.contains(address));
+        if !trusted(&peer) {
+            return peer;
+        }
+        let lines = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
+        let seen: Vec<IpAddr> =
+            lines.flat_map(|line| line.split(',')).map_while(|one| one.trim().parse().ok()).collect();
+        seen.iter().rev().find(|address| !trusted(address)).copied().unwrap_or(peer)
     }
 
     /// The URL, without a trailing slash.
@@ -42,9 +66,10 @@ impl PublicUrl {
         &self.base
     }
 
-    /// The resource that is one server's endpoint; a token for all of `/mcp` opens it too.
-    pub fn resource(&self, server: &str) -> Resource {
-        Resource::new(&format!("{}{MCP}/{server}", self.base), Some(&format!("{}{MCP}", self.base)))
+    /// The resource at `path`, one server's endpoint; a token for all servers there (`/mcp`) opens it too.
+    pub fn resource(&self, path: &str) -> Resource {
+        let all = path.rsplit_once('/').map(|(all, _)| format!("{}{all}", self.base));
+        Resource::new(&format!("{}{path}", self.base), all.as_deref())
     }
 
     /// Where a server's resource metadata stands.
@@ -65,8 +90,10 @@ impl PublicUrl {
         if !single(HOST).is_some_and(|host| self.is_ours(host)) {
             return Err("the Host header is not one of ours");
         }
-        let origin = single(ORIGIN).and_then(|origin| origin.split_once("://"));
-        let ours = origin.is_some_and(|(scheme, host)| matches!(scheme, "http" | "https") && self.is_ours(host));
+        let origin = single(ORIGIN).unwrap_or_default();
+        let named = origin.split_once("://");
+        let ours = named.is_some_and(|(scheme, host)| matches!(scheme, "http" | "https") && self.is_ours(host))
+            || self.origins.iter().any(|allowed| allowed == origin);
         if headers.contains_key(ORIGIN) && !ours { Err("the Origin header is not one of ours") } else { Ok(()) }
     }
 }
@@ -96,6 +123,28 @@ mod tests {
             ["null", "https://evil.example", "mcp.example.com", "file://mcp.example.com", "https://mcp.example.com:444"]
         {
             assert!(!check("mcp.example.com", Some(origin)), "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_where_the_last_trusted_proxy_saw_it() {
+        let url = PublicUrl::new("https://mcp.example.com", "127.0.0.1:7400".parse().unwrap()).unwrap();
+        let url = url.allowing(&[], Vec::new(), vec!["10.0.0.0/8".parse().unwrap()]);
+        for (peer, forwarded, client) in [
+            ("192.0.2.1", "198.51.100.7", "192.0.2.1"),
+            ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
+            ("10.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7"),
+            ("10.0.0.1", "198.51.100.7, 10.0.0.2", "198.51.100.7"),
+            ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.1"),
+            ("10.0.0.1", "rubbish", "10.0.0.1"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+            assert_eq!(
+                url.client(peer.parse().unwrap(), &headers),
+                client.parse::<IpAddr>().unwrap(),
+                "{peer} {forwarded}"
+            );
         }
     }
 

@@ -139,6 +139,10 @@ fn check(answer: &Response<Incoming>) -> Result<(), Refusal> {
         status if status.is_redirection() || status.is_informational() => {
             Err(Refusal::new(RefusalCode::UpstreamInvalid, format!("the upstream answered {status}")))
         }
+        // Nobody asked for it, and the client would not know: the header stays here.
+        _ if answer.headers().contains_key(header::CONTENT_ENCODING) => {
+            Err(Refusal::new(RefusalCode::UpstreamInvalid, "the upstream encoded its answer"))
+        }
         _ => Ok(()),
     }
 }

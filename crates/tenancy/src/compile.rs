@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use partywall_documents::{Document, Kind, Mistake, Mistakes, Plan, Server, ServerPatch, Table, Tenant, overlay};
-use partywall_domain::{IssuerName, Placement, PlanName, Revision, ServerName, TenantId, TenantName};
+use partywall_domain::{ConnectId, IssuerName, Placement, PlanName, Revision, ServerName, TenantId, TenantName};
 use partywall_identity::Issuer;
 
 use crate::grant::Grant;
@@ -25,6 +25,7 @@ pub fn compile(revision: Revision, documents: &[Document]) -> Result<Snapshot, V
     let mut doors = HashMap::new();
     let mut tenants = BTreeMap::new();
     let mut ids = HashMap::new();
+    let mut connects: HashMap<ConnectId, Arc<TenantConfig>> = HashMap::new();
     for tenant in parsed.tenants.into_values() {
         let path = format!("tenant.{}", tenant.name);
         if let Some(other) = ids.insert(tenant.id, tenant.name.clone()) {
@@ -40,12 +41,18 @@ pub fn compile(revision: Revision, documents: &[Document]) -> Result<Snapshot, V
         let limits = tenant.limits.over(plan.limits);
         let config = Arc::new(TenantConfig { document: tenant, plan: Arc::clone(plan), limits, servers });
         add_doors(&config, &mut trust, &mut doors, &mistakes);
+        if let Some(id) = &config.document.connect_id
+            && let Some(other) = connects.insert(id.clone(), Arc::clone(&config))
+        {
+            let message = format!("tenant `{}` has this connect id already; make one at random", other.name());
+            mistakes.add(format!("tenant.{}.connect_id", config.name()), message);
+        }
         tenants.insert(config.name().clone(), config);
     }
     check_urls(&urls, &parsed.servers, &mistakes);
     let mistakes = mistakes.into_vec();
     if mistakes.is_empty() {
-        Ok(Snapshot { revision, trust, servers: parsed.servers, tenants, doors })
+        Ok(Snapshot { revision, trust, servers: parsed.servers, tenants, doors, connects })
     } else {
         Err(mistakes)
     }

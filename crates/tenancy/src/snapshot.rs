@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use partywall_documents::Server;
-use partywall_domain::{IssuerName, Revision, ServerName, TenantId, TenantName};
+use partywall_domain::{ConnectId, IssuerName, Revision, ServerName, TenantId, TenantName};
 use partywall_identity::{Issuer, Principal};
 
 use crate::context::TenantContext;
@@ -18,6 +18,7 @@ pub struct Snapshot {
     pub(crate) servers: BTreeMap<ServerName, Arc<Server>>,
     pub(crate) tenants: BTreeMap<TenantName, Arc<TenantConfig>>,
     pub(crate) doors: HashMap<IssuerName, Door>,
+    pub(crate) connects: HashMap<ConnectId, Arc<TenantConfig>>,
 }
 
 /// Which tenants an issuer's tokens may mean.
@@ -53,6 +54,7 @@ impl Snapshot {
             servers: BTreeMap::new(),
             tenants: BTreeMap::new(),
             doors: HashMap::new(),
+            connects: HashMap::new(),
         }
     }
 
@@ -84,6 +86,11 @@ impl Snapshot {
     /// Every tenant as configured, for operators' views. Not authority: nothing that acts takes it.
     pub fn tenants(&self) -> impl Iterator<Item = &TenantConfig> {
         self.tenants.values().map(|tenant| &**tenant)
+    }
+
+    /// The tenant with this connect id, for showing its sign-in and for refusing a token of another. Not authority.
+    pub fn connect(&self, id: &str) -> Option<&TenantConfig> {
+        self.connects.get(id).map(|tenant| &**tenant)
     }
 
     /// The door: the tenant that this principal's (issuer, claim value) means. The only way to a [`TenantContext`].
