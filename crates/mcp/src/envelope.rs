@@ -1,14 +1,16 @@
 //! A JSON-RPC message, read once and without a copy: who it is for and what it asks, never what it carries.
 //!
-//! Members that the gateway decides by may stand once only, under any escape: two readers that disagree on which of
-//! two counts are how a rule is walked around.
+//! Members that the gateway decides by may stand once only, under any escape and in one spelling: two readers that
+//! disagree on which of two counts are how a rule is walked around.
+
+mod members;
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::method::Method;
+use members::{Text, members};
 
 /// One message of a client.
 #[derive(Debug)]
@@ -48,65 +50,49 @@ pub enum NotAnEnvelope {
     Shape,
 }
 
-#[derive(Deserialize)]
-struct Wire<'a> {
-    #[serde(borrow)]
-    jsonrpc: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    method: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    params: Option<Params<'a>>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    error: Option<&'a RawValue>,
+members! {
+    struct Wire {
+        jsonrpc: Text<'a> = "jsonrpc",
+        id: &'a RawValue = "id",
+        method: Option<Text<'a>> = "method",
+        params: Option<Params<'a>> = "params",
+        result: &'a RawValue = "result",
+        error: &'a RawValue = "error",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Params<'a> {
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-    #[serde(borrow)]
-    uri: Option<Text<'a>>,
-    #[serde(borrow, rename = "ref")]
-    reference: Option<Reference<'a>>,
-    #[serde(borrow)]
-    notifications: Option<Listening<'a>>,
-    #[serde(borrow, rename = "_meta")]
-    meta: Option<Meta<'a>>,
+members! {
+    struct Params {
+        name: Option<Text<'a>> = "name",
+        uri: Option<Text<'a>> = "uri",
+        reference: Option<Reference<'a>> = "ref",
+        notifications: Option<Listening<'a>> = "notifications",
+        meta: Option<Meta<'a>> = "_meta",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-struct Reference<'a> {
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-    #[serde(borrow)]
-    uri: Option<Text<'a>>,
+members! {
+    struct Reference {
+        name: Option<Text<'a>> = "name",
+        uri: Option<Text<'a>> = "uri",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-struct Listening<'a> {
-    #[serde(borrow, rename = "resourceSubscriptions", default)]
-    resources: Vec<Text<'a>>,
+members! {
+    struct Listening {
+        resources: Vec<Text<'a>> = "resourceSubscriptions",
+    }
 }
 
-#[derive(Debug, Deserialize)]
-struct Meta<'a> {
-    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
-    version: Option<Text<'a>>,
-    #[serde(borrow, rename = "io.modelcontextprotocol/clientCapabilities")]
-    capabilities: Option<&'a RawValue>,
+members! {
+    struct Meta {
+        version: Option<Text<'a>> = "io.modelcontextprotocol/protocolVersion",
+        capabilities: &'a RawValue = "io.modelcontextprotocol/clientCapabilities",
+    }
 }
 
-/// A text that borrows where it has no escapes, also within an `Option`.
-#[derive(Debug, Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// Reads `null` as present: `"id": null` is not a message without an id.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+fn text<'a>(text: Option<&'a Option<Text<'_>>>) -> Option<&'a str> {
+    text?.as_ref().map(|text| &*text.0)
 }
 
 impl<'a> Envelope<'a> {
@@ -114,11 +100,11 @@ impl<'a> Envelope<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, NotAnEnvelope> {
         let wire: Wire<'a> = serde_json::from_slice(body)
             .map_err(|error| if error.is_data() { NotAnEnvelope::Shape } else { NotAnEnvelope::Syntax })?;
-        if wire.jsonrpc.0 != "2.0" {
+        if wire.jsonrpc.is_none_or(|version| version.0 != "2.0") {
             return Err(NotAnEnvelope::Shape);
         }
         let answered = wire.result.is_some() != wire.error.is_some();
-        let message = match (wire.id, wire.method) {
+        let message = match (wire.id, wire.method.flatten()) {
             (Some(id), Some(name)) if is_id(id) && wire.result.is_none() && wire.error.is_none() => {
                 Message::Request { id, method: Method::of(&name.0), name: name.0 }
             }
@@ -128,7 +114,7 @@ impl<'a> Envelope<'a> {
             (Some(id), None) if is_id(id) && answered => Message::Response,
             _ => return Err(NotAnEnvelope::Shape),
         };
-        Ok(Self { message, params: wire.params.unwrap_or_default() })
+        Ok(Self { message, params: wire.params.flatten().unwrap_or_default() })
     }
 
     /// The id of a request.
@@ -150,40 +136,45 @@ impl<'a> Envelope<'a> {
     /// What the request is about, as the `Mcp-Name` header must repeat it: a tool, a prompt or a resource.
     pub fn name(&self) -> Option<&str> {
         match self.method()? {
-            Method::ToolsCall | Method::PromptsGet => self.params.name.as_ref().map(|text| &*text.0),
-            Method::ResourcesRead => self.params.uri.as_ref().map(|text| &*text.0),
+            Method::ToolsCall | Method::PromptsGet => text(self.params.name.as_ref()),
+            Method::ResourcesRead => text(self.params.uri.as_ref()),
             _ => None,
         }
     }
 
     /// The resource that `resources/read`, `subscribe` or `unsubscribe` is about.
     pub fn uri(&self) -> Option<&str> {
-        self.params.uri.as_ref().map(|text| &*text.0)
+        text(self.params.uri.as_ref())
     }
 
     /// The prompt that `completion/complete` refers to.
     pub fn referred_prompt(&self) -> Option<&str> {
-        self.params.reference.as_ref()?.name.as_ref().map(|text| &*text.0)
+        text(self.params.reference.as_ref()?.as_ref()?.name.as_ref())
     }
 
     /// The resource template that `completion/complete` refers to.
     pub fn referred_resource(&self) -> Option<&str> {
-        self.params.reference.as_ref()?.uri.as_ref().map(|text| &*text.0)
+        text(self.params.reference.as_ref()?.as_ref()?.uri.as_ref())
     }
 
     /// The resources that `subscriptions/listen` asks for.
     pub fn listens_to(&self) -> impl Iterator<Item = &str> {
-        self.params.notifications.iter().flat_map(|filter| filter.resources.iter().map(|text| &*text.0))
+        self.params
+            .notifications
+            .iter()
+            .flatten()
+            .flat_map(|filter| filter.resources.iter().flatten())
+            .map(|text| &*text.0)
     }
 
     /// The protocol version in `_meta` (2026-07-28, basic).
     pub fn version(&self) -> Option<&str> {
-        self.params.meta.as_ref()?.version.as_ref().map(|text| &*text.0)
+        text(self.params.meta.as_ref()?.as_ref()?.version.as_ref())
     }
 
     /// Whether `_meta` says what the client can do.
     pub fn has_capabilities(&self) -> bool {
-        self.params.meta.as_ref().is_some_and(|meta| meta.capabilities.is_some_and(|raw| raw.get().starts_with('{')))
+        self.params.meta.iter().flatten().any(|meta| meta.capabilities.is_some_and(|raw| raw.get().starts_with('{')))
     }
 }
 
@@ -216,6 +207,12 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{},"name":"b"}}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"},"params":{"name":"b"}}"#,
             r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#,
+            // Some readers, among them Go's, take a name in any case, and the last of several.
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"},"PARAM\u017f":{"name":"b"}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a","URI":"b"}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"name":"a","nAme":"b"}}}"#,
         ] {
             assert_eq!(parse(body).unwrap_err(), NotAnEnvelope::Shape, "{body}");
         }
