@@ -3,6 +3,5 @@
 use partywall_gateway::Gateway;
 
 fn main() {
-    let _call = Gateway::call;
     let _steps = Gateway::steps;
 }
