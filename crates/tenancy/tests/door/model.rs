@@ -58,6 +58,12 @@ impl Plot {
         meaningful && all.iter().enumerate().all(alone)
     }
 
+    /// One of the identities that there are.
+    fn pick(&self, index: Option<prop::sample::Index>) -> Option<Identity> {
+        let all: Vec<_> = self.tenants.iter().flat_map(|(identities, _)| identities.clone()).collect();
+        index.filter(|_| !all.is_empty()).map(|index| *index.get(&all))
+    }
+
     /// Whom a token means, by looking at everybody.
     fn meant(&self, (issuer, value): Identity) -> Option<String> {
         let value = value.filter(|_| self.has_claim[issuer]);
@@ -79,6 +85,23 @@ fn plot() -> impl Strategy<Value = Plot> {
         .prop_map(|(has_claim, tenants)| Plot { has_claim, tenants })
 }
 
+/// A token of a tenant's own identity where there is one, or of any; signed by its issuer, or by somebody else.
+#[derive(Clone, Debug)]
+struct Token {
+    random: Identity,
+    known: Option<prop::sample::Index>,
+    forger: Option<usize>,
+}
+
+fn token() -> impl Strategy<Value = Token> {
+    let known = prop::option::weighted(0.7, any::<prop::sample::Index>());
+    (identity(), known, prop::option::weighted(0.2, 0..ISSUERS)).prop_map(|(random, known, forger)| Token {
+        random,
+        known,
+        forger,
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -90,10 +113,12 @@ proptest! {
     #[test]
     fn the_tenant_entered_is_the_one_that_is_meant(
         plot in plot().prop_filter("nothing to enter", Plot::is_sound),
-        tokens in prop::collection::vec((identity(), 0..ISSUERS), 1..8),
+        tokens in prop::collection::vec(token(), 1..8),
     ) {
         let snapshot = compiled(&plot.documents()).unwrap();
-        for ((issuer, value), signer) in tokens {
+        for Token { random, known, forger } in tokens {
+            let (issuer, value) = plot.pick(known).unwrap_or(random);
+            let signer = forger.unwrap_or(issuer);
             let claims = KEYS[issuer].claims(RESOURCE);
             let claims = match value {
                 Some(value) => claims.tenant(value),
