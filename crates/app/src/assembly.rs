@@ -70,9 +70,9 @@ impl Assembly {
         let public_url = plan.public_url.unwrap_or_else(|| format!("http://{listening}"));
         let public_url = PublicUrl::new(&public_url, listening).map_err(|why| anyhow!("public_url: {why}"))?;
         let public_url = public_url.allowing(&plan.names.hosts, plan.names.origins, plan.names.proxies);
+        let keys = open_keys(&plan.data)?;
         let store = open_store(&plan.data)?;
         let authority = Arc::new(SystemAuthority::take().context("the system authority is taken")?);
-        let keys = open_keys(&plan.data)?;
         let (operator_key, operator) = operator(&plan.data)?;
         let ledger = open_books(&plan.data)?;
         let stop = CancellationToken::new();

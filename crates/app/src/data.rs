@@ -47,6 +47,11 @@ impl Data {
         &self.0
     }
 
+    /// Whether it has a file of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.join(name).exists()
+    }
+
     pub(crate) fn store(&self) -> PathBuf {
         self.0.join("partywall.sqlite")
     }

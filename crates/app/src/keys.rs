@@ -37,6 +37,11 @@ impl KeyRing {
     pub(crate) fn open(data: &Data) -> anyhow::Result<(Self, bool)> {
         let (place, (text, made)) = match std::env::var(MASTER_KEY_VARIABLE) {
             Ok(text) => (format!("`{MASTER_KEY_VARIABLE}`"), (text, false)),
+            // A store without the key that its keys are wrapped with is not given another: nothing in it would open.
+            Err(_) if data.store().exists() && !data.has("master.key") => bail!(
+                "`{}` has a store and no `master.key`; restore the file, or set {MASTER_KEY_VARIABLE}",
+                data.path().display()
+            ),
             Err(_) => (format!("`{}/master.key`", data.path().display()), data.secret("master.key", random)?),
         };
         let bytes = URL_SAFE_NO_PAD.decode(text.trim()).ok().filter(|bytes| bytes.len() == 32);

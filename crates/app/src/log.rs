@@ -9,6 +9,7 @@ mod writer;
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
@@ -28,9 +29,14 @@ const FILTER_VARIABLE: &str = "PARTYWALL_LOG";
 /// is still in the queue.
 pub(crate) fn start(file: Option<&Path>) -> anyhow::Result<Writer> {
     let sink: Box<dyn Write + Send> = match file {
-        Some(path) => Box::new(OpenOptions::new().create(true).append(true).open(path).with_context(|| {
-            format!("the log file `{}` cannot be written; choose another, or leave it out for stderr", path.display())
-        })?),
+        Some(path) => {
+            Box::new(OpenOptions::new().create(true).append(true).mode(0o600).open(path).with_context(|| {
+                format!(
+                    "the log file `{}` cannot be written; choose another, or leave it out for stderr",
+                    path.display()
+                )
+            })?)
+        }
         None => Box::new(io::stderr()),
     };
     let writer = Writer::start(sink)?;

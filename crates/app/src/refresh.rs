@@ -62,6 +62,6 @@ async fn ask(gateway: &Gateway, store: &Store, authority: &SystemAuthority, serv
             }
         }
         // What it said before stands: clients keep their era while the server restarts.
-        Err(error) => tracing::warn!(event = event::PROBED, server = server.as_str(), cause = ?error),
+        Err(error) => tracing::warn!(event = event::PROBED, server = server.as_str(), cause = %error),
     }
 }

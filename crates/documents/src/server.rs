@@ -61,11 +61,11 @@ pub(crate) fn upstream_url(text: &str, plain_http: bool) -> Result<Arc<str>, Str
     match uri.scheme_str() {
         Some("http") if loopback || plain_http => Ok(format!("http://{host}{port}{}", uri.path()).into()),
         Some("http") => Err(format!(
-            "`{host}` is not this host, and plain HTTP shows everyone on the way what tenants say; use `https`, or accept it \
-             with `plain_http = true` on the server"
+            "`{host}` is not this host, and plain HTTP shows everyone on the way what tenants say; put a TLS tunnel on \
+             this host before it, or accept the open hop by name with `plain_http = true`"
         )),
         Some("https") => {
-            Err("`https` upstreams are not served by this version; put a local TLS proxy in front".to_owned())
+            Err("`https` upstreams are not served by this version; put a TLS tunnel on this host before it and give its URL".to_owned())
         }
         _ => Err(format!("`{text}` is not an `http` URL")),
     }

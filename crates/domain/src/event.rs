@@ -32,8 +32,12 @@ events! {
     ADMIN = "admin";
     /// A request on the admin listener was refused.
     ADMIN_REFUSED = "admin_refused";
-    /// What an upstream says of itself was read again, or could not be.
+    /// What an upstream says of itself could not be read again, or not be kept; what it said before stands.
     PROBED = "upstream_probed";
+    /// An issuer's keys were fetched.
+    KEYS_FETCHED = "issuer_keys_fetched";
+    /// An issuer's keys could not be fetched; the last good ones stand for a while.
+    KEYS_UNAVAILABLE = "issuer_keys_unavailable";
     /// The journal was recovered: calls without an end were closed.
     RECOVERED = "journal_recovered";
     /// A line was written by a library.

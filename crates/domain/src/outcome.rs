@@ -7,7 +7,7 @@ use crate::RefusalCode;
 pub enum Outcome {
     /// The upstream answered, and the answer reached its end.
     Answered,
-    /// The upstream answered with an HTTP error or a JSON-RPC error.
+    /// The upstream answered with an HTTP error, or its answer broke off. A JSON-RPC error within an answer is an answer.
     UpstreamError,
     /// Partywall refused it after the reservation.
     Refused(RefusalCode),

@@ -59,7 +59,7 @@ impl FrontRoute {
         for expected in self.path.split('/') {
             let segment = segments.next()?;
             match expected {
-                "{server}" if segment.parse::<ServerName>().is_ok() => segment.clone_into(&mut endpoint.server),
+                "{server}" => endpoint.server = segment.parse::<ServerName>().ok()?.to_string(),
                 "{connect_id}" => endpoint.connect = Some(segment.parse().ok()?),
                 _ if segment == expected => {}
                 _ => return None,

@@ -1,4 +1,5 @@
-//! How long a stream may go on: until its token ends, its tenant is suspended or its identity is somebody else's.
+//! How long a stream may go on: until its tenant is suspended or its identity is somebody else's, and where it is a
+//! long-lived one also until its token ends. A call that was let in is answered to its end.
 //!
 //! A context lives for one message; a stream outlives that, so it enters again whenever the configuration moves.
 
@@ -22,11 +23,17 @@ pub(crate) struct Lease {
     tenant: TenantId,
     server: String,
     revision: Revision,
+    long_lived: bool,
     tick: Interval,
 }
 
 impl Lease {
-    pub(crate) fn new(snapshot: &Arc<ArcSwap<Snapshot>>, tenant: &TenantContext, server: &str) -> Self {
+    pub(crate) fn new(
+        snapshot: &Arc<ArcSwap<Snapshot>>,
+        tenant: &TenantContext,
+        server: &str,
+        long_lived: bool,
+    ) -> Self {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
@@ -35,6 +42,7 @@ impl Lease {
             tenant: tenant.id(),
             server: server.to_owned(),
             revision: tenant.revision(),
+            long_lived,
             tick,
         }
     }
@@ -51,7 +59,7 @@ impl Lease {
 
     fn over(&mut self) -> Option<&'static str> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        if now >= self.principal.expires() {
+        if self.long_lived && now >= self.principal.expires() {
             return Some("the token has ended");
         }
         let snapshot = self.snapshot.load();

@@ -229,7 +229,7 @@ fn streamed(
     rewriting: Option<Rewriting>,
 ) -> Response<ReplyBody> {
     let long_lived = reservation.is_stream();
-    let lease = Lease::new(&gateway.snapshot, reservation.tenant(), request.server);
+    let lease = Lease::new(&gateway.snapshot, reservation.tenant(), request.server, long_lived);
     let mut stream = Stream::new(body, reservation, status.as_u16()).under(lease);
     if let Some(rewriting) = rewriting {
         stream = stream.rewriting(rewriting);
@@ -253,6 +253,10 @@ fn opened(
     parts: &http::response::Parts,
 ) -> Result<Option<HeaderValue>, Refusal> {
     let Some(id) = parts.headers.get(SESSION_ID).filter(|_| request.era == Era::Legacy) else { return Ok(None) };
+    // A session that goes on keeps the id that the client has, and with it its end.
+    if target.session.is_some() {
+        return Ok(request.exchange.headers().get(SESSION_ID).cloned());
+    }
     let invalid = |cause| Refusal::new(RefusalCode::UpstreamInvalid, cause);
     let id = id.to_str().map_err(|_| invalid("the session id is not visible ASCII"))?;
     let session = Session::new(request.server, &target.url, id);

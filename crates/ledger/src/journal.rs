@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use partywall_domain::RequestId;
+use partywall_domain::{RequestId, event};
 
 pub use entry::Entry;
 
-/// Bytes after which a new segment begins. Default 64 MiB: about 100,000 calls, quick to search.
+/// Bytes after which a new segment begins. Default 64 MiB: about 70,000 calls, quick to search.
 const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 
 /// The journal cannot be opened.
@@ -75,8 +75,12 @@ impl Journal {
 
     /// Appends an entry. A call is not stopped by a full disk; what could not be written is counted.
     pub(crate) fn append(&self, entry: &Entry) {
-        if self.write(&entry.to_line()).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = self.write(&entry.to_line()) {
+            let count = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            // A full disk refuses every entry; each power of two is told, so that the log is not filled as well.
+            if count.is_power_of_two() {
+                tracing::error!(event = event::DROPPED, what = "journal_entry", count, cause = %error);
+            }
         }
     }
 

@@ -221,6 +221,9 @@ fn known_by(trust: &mut Trust, issuer: &Arc<Issuer>, value: Option<&str>) -> Res
         Some(_) if issuer.settings().tenant_claim.is_none() => {
             Err(format!("issuer `{name}` has no `tenant_claim` whose value this could be"))
         }
+        Some(_) if issuer.settings().url.contains('{') && issuer.url_for("").is_none() => {
+            Err(format!("the placeholder in the `url` of issuer `{name}` is not its `tenant_claim`"))
+        }
         Some(value) => trust.register(issuer, value),
         None if issuer.url_for("").is_some() => {
             Err(format!("issuer `{name}` has an `iss` for each tenant; give the `value` that stands in it"))

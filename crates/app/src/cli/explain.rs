@@ -66,8 +66,9 @@ fn page(explanation: &Explanation) -> String {
             [&entry.at, &entry.server, &entry.method, name].into_iter().filter(|word| !word.is_empty()).collect();
         // Who is turned away before a tenant is known has seen no revision.
         let revision = if entry.revision == 0 { String::new() } else { format!(" at revision {}", entry.revision) };
-        let at = format!("{}{revision}{took}", what.join(" "));
-        facts.push((if entry.kind == "began" { "began" } else { "ended" }, at));
+        let revision = if entry.revision > 0 { format!(" at revision {}", entry.revision) } else { String::new() };
+        let at = format!("{} {} {} {name}{revision}{took}", entry.at, entry.server, entry.method);
+        facts.push((entry.kind.as_str(), at));
     }
     let facts = facts.iter().filter(|(_, value)| !value.is_empty());
     let mut page: Vec<_> = facts.map(|(name, value)| format!("{name:<9} {}", print::plain(value))).collect();

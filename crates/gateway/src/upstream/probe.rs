@@ -42,6 +42,15 @@ pub enum ProbeError {
     Sharing(Vec<String>),
 }
 
+impl std::fmt::Display for ProbeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Url(why) => f.write_str(why),
+            Self::Sharing(all) => f.write_str(&all.join("; ")),
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Question {
     Discover,
