@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::house::{House, RESOURCE, compiled, enter, id_of, put};
 
+/// How it begins what an operator is told of a token that means no tenant.
+const NOBODY: &str = "no tenant has the identity";
+
 #[test]
 fn a_token_enters_the_tenant_it_means() {
     let house = House::new();
@@ -22,18 +25,18 @@ fn a_token_enters_the_tenant_it_means() {
         (own, Some("acme"), Ok("umbrella")),
         (own, Some("umbrella"), Ok("umbrella")),
         // A value belongs to the issuer that vouches for it.
-        (partner, Some("acme"), Err("no tenant has the identity (issuer `partner`, value Some(\"acme\"))")),
-        (corporate, Some("acme-at-partner"), Err("")),
+        (partner, Some("acme"), Err(NOBODY)),
+        (corporate, Some("acme-at-partner"), Err(NOBODY)),
         // Neither a tenant's name nor its id is an identity.
-        (corporate, Some("umbrella"), Err("")),
-        (corporate, Some("homeless"), Err("")),
-        (corporate, Some(&id_of("acme").to_string()), Err("")),
-        (corporate, Some("standard"), Err("")),
-        (corporate, Some("stranger"), Err("no tenant has the identity (issuer `corporate`, value Some(\"stranger\"))")),
-        (corporate, None, Err("no tenant has the identity (issuer `corporate`, value None)")),
-        (partner, None, Err("")),
+        (corporate, Some("umbrella"), Err(NOBODY)),
+        (corporate, Some("homeless"), Err(NOBODY)),
+        (corporate, Some(&id_of("acme").to_string()), Err(NOBODY)),
+        (corporate, Some("standard"), Err(NOBODY)),
+        (corporate, Some("stranger"), Err(NOBODY)),
+        (corporate, None, Err(NOBODY)),
+        (partner, None, Err(NOBODY)),
         (corporate, Some("asleep"), Err("tenant `asleep` is suspended")),
-        (partner, Some("asleep"), Err("no tenant has the identity (issuer `partner`, value Some(\"asleep\"))")),
+        (partner, Some("asleep"), Err(NOBODY)),
     ];
     for (issuer, value, expected) in rows {
         let claims = issuer.claims(RESOURCE);
@@ -42,7 +45,7 @@ fn a_token_enters_the_tenant_it_means() {
         let name = entered.as_ref().map(|tenant| tenant.name().as_str());
         match (name, expected) {
             (Ok(name), Ok(expected)) => assert_eq!(name, *expected, "{} {value:?}", issuer.url()),
-            (Err(why), Err(told)) => assert!(told.is_empty() || why == told, "{} {value:?}: {why}", issuer.url()),
+            (Err(why), Err(told)) => assert!(why.starts_with(told), "{} {value:?}: {why}", issuer.url()),
             (entered, _) => panic!("{} {value:?}: {entered:?}", issuer.url()),
         }
     }
@@ -89,7 +92,7 @@ fn what_looks_like_a_value_is_not_the_value() {
         "__proto__",
     ] {
         let why = enter(&snapshot, &house.corporate, claims(look_alike)).unwrap_err();
-        assert!(why.starts_with("no tenant has the identity"), "{look_alike:?}: {why}");
+        assert!(why.starts_with(NOBODY), "{look_alike:?}: {why}");
     }
 }
 
@@ -232,14 +235,18 @@ fn an_iss_of_a_tenants_own_means_that_tenant_and_its_claim_says_the_same() {
         ("", Some("globex"), Err("the token's `iss` is not a trusted issuer")),
         ("globex/../acme-at-partner", Some("globex"), Err("the token's `iss` is not a trusted issuer")),
         ("{tenant}", Some("globex"), Err("claim `iss` is not that of the tenant claim")),
-        ("{tenant}", Some("{tenant}"), Err("no tenant has the identity (issuer `partner`, value Some(\"{tenant}\"))")),
+        ("{tenant}", Some("{tenant}"), Err(NOBODY)),
     ];
     for (of, value, expected) in rows {
         let claims = house.partner.claims(RESOURCE).with("iss", format!("https://login.example.org/{of}/v2.0"));
         let claims = value.map_or_else(|| claims.clone(), |value| claims.clone().tenant(value));
         let entered = enter(&snapshot, &house.partner, claims.clone());
-        let name = entered.as_ref().map(|tenant| tenant.name().as_str()).map_err(String::as_str);
-        assert_eq!(name, expected, "{of} with {value:?}");
+        let fits = match (&entered, expected) {
+            (Ok(tenant), Ok(expected)) => tenant.name().as_str() == expected,
+            (Err(why), Err(told)) => why.starts_with(told),
+            _ => false,
+        };
+        assert!(fits, "{of} with {value:?}: {entered:?}");
         // Whoever signs for one `iss` signs for all of this issuer, and for no other issuer.
         let forged = enter(&snapshot, &house.corporate, claims);
         assert!(forged.is_err(), "{of} with {value:?}");
