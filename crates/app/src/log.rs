@@ -19,8 +19,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 pub(crate) use writer::{Tap, Writer};
 
-/// What is logged unless the environment says otherwise: our own events, and of libraries what is wrong.
-const FILTER: &str = "warn,partywall=info,partywall_app=info,partywall_control=info,partywall_gateway=info,\
+/// What is logged unless the environment says otherwise: our own events, and of libraries what is wrong. The demo's
+/// notes server runs in this process; what its SDK says of a caller's mistakes is said by the gateway already.
+const FILTER: &str = "warn,rmcp=error,partywall=info,partywall_app=info,partywall_control=info,partywall_gateway=info,\
                       partywall_ledger=info,partywall_node=info,partywall_store=info";
 /// The environment variable that says otherwise, in the syntax of `tracing-subscriber`'s `EnvFilter`.
 const FILTER_VARIABLE: &str = "PARTYWALL_LOG";

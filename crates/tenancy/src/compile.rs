@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use partywall_documents::{Document, Kind, Mistake, Mistakes, Plan, Server, ServerPatch, Table, Tenant, overlay};
+use partywall_documents::{
+    Document, Kind, LimitsPatch, Mistake, Mistakes, Plan, Server, ServerPatch, Table, Tenant, overlay,
+};
 use partywall_domain::{ConnectId, IssuerName, Placement, PlanName, Revision, ServerName, TenantId, TenantName};
 use partywall_identity::Issuer;
 
@@ -31,15 +33,16 @@ pub fn compile(revision: Revision, documents: &[Document]) -> Result<Snapshot, V
         if let Some(other) = ids.insert(tenant.id, tenant.name.clone()) {
             mistakes.add(&*path, format!("tenant `{other}` has the same id; an id is one tenant's for ever"));
         }
-        let Some(plan) = parsed.plans.get(&tenant.plan) else {
+        let plan = parsed.plans.get(&tenant.plan).cloned().unwrap_or_else(|| {
             mistakes
                 .add(format!("{path}.plan"), format!("no plan `{}`; apply a document `plan.{0}` with it", tenant.plan));
-            continue;
-        };
+            // What else is wrong with the tenant is told all the same.
+            Arc::new(Plan { name: tenant.plan.clone(), limits: LimitsPatch::default(), servers: BTreeMap::new() })
+        });
         let patches = overlay(&plan.servers, &tenant.servers);
         let servers = grants(&tenant, patches, &parsed.servers, &mut urls, &mistakes);
         let limits = tenant.limits.over(plan.limits);
-        let config = Arc::new(TenantConfig { document: tenant, plan: Arc::clone(plan), limits, servers });
+        let config = Arc::new(TenantConfig { document: tenant, plan, limits, servers });
         add_doors(&config, &mut trust, &mut doors, &mistakes);
         if let Some(id) = &config.document.connect_id
             && let Some(other) = connects.insert(id.clone(), Arc::clone(&config))

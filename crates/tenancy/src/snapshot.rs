@@ -33,7 +33,7 @@ pub(crate) enum Door {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotEntered {
     /// No tenant has this identity.
-    #[error("no tenant has the identity (issuer `{issuer}`, value {value:?})")]
+    #[error("no tenant has the identity of issuer `{issuer}`, value `{}`", value.as_deref().unwrap_or("none"))]
     Unknown {
         /// The issuer's name.
         issuer: IssuerName,

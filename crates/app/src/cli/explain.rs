@@ -62,12 +62,11 @@ fn page(explanation: &Explanation) -> String {
     for entry in &explanation.journal {
         let name = entry.name.as_deref().unwrap_or_default();
         let took = entry.duration_us.map(|us| format!(", {us} us")).unwrap_or_default();
-        let what: Vec<_> =
-            [&entry.at, &entry.server, &entry.method, name].into_iter().filter(|word| !word.is_empty()).collect();
+        let words = [&entry.at, &entry.server, &entry.method, name];
+        let what: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
         // Who is turned away before a tenant is known has seen no revision.
         let revision = if entry.revision == 0 { String::new() } else { format!(" at revision {}", entry.revision) };
-        let revision = if entry.revision > 0 { format!(" at revision {}", entry.revision) } else { String::new() };
-        let at = format!("{} {} {} {name}{revision}{took}", entry.at, entry.server, entry.method);
+        let at = format!("{}{revision}{took}", what.join(" "));
         facts.push((entry.kind.as_str(), at));
     }
     let facts = facts.iter().filter(|(_, value)| !value.is_empty());
