@@ -25,7 +25,7 @@ pub(crate) fn token(parts: &Parts, snapshot: &Snapshot, asked: &Explain) -> Expl
     match snapshot.enter(principal) {
         Ok(tenant) => {
             let mut explanation = about(&parts.ledger, snapshot, tenant.config(), check(&tenant, asked));
-            explanation.caller = caller;
+            explanation.caller = caller.map(|caller| Caller { scope: Some(tenant.scope().to_owned()), ..caller });
             explanation.rule = Some(rule);
             explanation
         }
@@ -105,8 +105,7 @@ fn check(tenant: &TenantContext, asked: &Explain) -> Verdict {
         );
         return refused(RefusalCode::UnknownTool, &why);
     }
-    let missing: Vec<_> =
-        grant.scopes_for(tool).into_iter().filter(|scope| !tenant.principal().has_scope(scope)).collect();
+    let missing: Vec<_> = grant.scopes_for(tool).into_iter().filter(|scope| !tenant.has_scope(scope)).collect();
     if missing.is_empty() {
         let_through("the tool is granted, and the token has the scopes that it needs")
     } else {

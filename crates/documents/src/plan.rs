@@ -20,15 +20,23 @@ pub struct Plan {
     pub limits: LimitsPatch,
     /// The servers it grants.
     pub servers: BTreeMap<ServerName, ServerPatch>,
+    /// The scopes that a customer's own issuer may give; it could give itself any.
+    pub own_issuer_scopes: Globs,
 }
 
 impl Plan {
+    /// A plan that says nothing.
+    pub fn empty(name: PlanName) -> Self {
+        Self { name, limits: LimitsPatch::default(), servers: BTreeMap::new(), own_issuer_scopes: Globs::none() }
+    }
+
     /// Reads `[plan.NAME]`.
     pub fn read(name: PlanName, mut table: Table<'_>) -> Self {
         let limits = LimitsPatch::read(&mut table);
         let servers = ServerPatch::read_all(&mut table);
+        let own_issuer_scopes = globs(&mut table, "own_issuer_scopes").unwrap_or_else(Globs::none);
         table.finish();
-        Self { name, limits, servers }
+        Self { name, limits, servers, own_issuer_scopes }
     }
 }
 
@@ -187,6 +195,6 @@ fn scopes(table: &mut Table<'_>) -> Option<Vec<(Globs, Vec<String>)>> {
 }
 
 /// A scope token (RFC 6749, section 3.3).
-fn is_scope(text: &str) -> bool {
+pub(crate) fn is_scope(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }

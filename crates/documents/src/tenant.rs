@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use partywall_domain::{ConnectId, IssuerName, PlanName, ServerName, TenantId, TenantName};
 use serde_json::Value;
 
-use crate::plan::{LimitsPatch, ServerPatch};
+use crate::plan::{LimitsPatch, ServerPatch, is_scope};
 use crate::table::{Mistakes, Table};
 
 /// A customer, as its document says.
@@ -36,6 +36,8 @@ pub struct Identity {
     pub issuer: IssuerName,
     /// The value of the issuer's tenant claim; none: every token of this issuer (a customer's own IdP).
     pub value: Option<String>,
+    /// What this issuer's scopes are called here; empty: as it calls them.
+    pub scopes: BTreeMap<String, Vec<String>>,
 }
 
 impl Tenant {
@@ -66,9 +68,26 @@ impl Identity {
         if value.as_deref().is_some_and(|text| text.is_empty() || text.chars().any(char::is_control)) {
             table.mistake("value", "a text that is not empty and has no control characters is expected here");
         }
+        let scopes = table.table("scopes").map(scopes).unwrap_or_default();
         table.finish();
         // A value that cannot be read is not the absence of a value, which would mean every token of the issuer.
         let readable = value.is_some() || !given;
-        issuer.filter(|_| readable).map(|issuer| Self { issuer, value })
+        issuer.filter(|_| readable).map(|issuer| Self { issuer, value, scopes })
     }
+}
+
+/// `"Their.Read" = ["notes:read"]`.
+fn scopes(table: Table<'_>) -> BTreeMap<String, Vec<String>> {
+    let mistakes = table.mistakes();
+    let mut all = BTreeMap::new();
+    for (theirs, path, value) in table.entries() {
+        let ours = value
+            .as_array()
+            .map(|items| items.iter().map(|item| item.as_str().filter(|text| is_scope(text)).map(str::to_owned)));
+        match ours.and_then(Iterator::collect::<Option<Vec<_>>>) {
+            Some(ours) if is_scope(theirs) => drop(all.insert(theirs.to_owned(), ours)),
+            _ => mistakes.add(path, "a list of scopes is expected here, none with a space in it"),
+        }
+    }
+    all
 }

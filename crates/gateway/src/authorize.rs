@@ -66,7 +66,7 @@ fn served(method: Method, era: Era) -> bool {
 fn check_tool(tenant: &TenantContext, grant: &Grant, envelope: &Envelope<'_>) -> Result<(), Refusal> {
     granted(envelope.name(), |name| grant.tools().grants(name), RefusalCode::UnknownTool)?;
     let needed = grant.scopes_for(envelope.name().unwrap_or_default());
-    if needed.iter().all(|scope| tenant.principal().has_scope(scope)) { Ok(()) } else { Err(Refusal::scopes(&needed)) }
+    if needed.iter().all(|scope| tenant.has_scope(scope)) { Ok(()) } else { Err(Refusal::scopes(&needed)) }
 }
 
 fn check_reference(grant: &Grant, envelope: &Envelope<'_>) -> Result<(), Refusal> {

@@ -6,9 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use partywall_documents::{
-    Document, Kind, LimitsPatch, Mistake, Mistakes, Plan, Server, ServerPatch, Table, Tenant, overlay,
-};
+use partywall_documents::{Document, Kind, Mistake, Mistakes, Plan, Server, ServerPatch, Table, Tenant, overlay};
 use partywall_domain::{ConnectId, IssuerName, Placement, PlanName, Revision, ServerName, TenantId, TenantName};
 use partywall_identity::Issuer;
 
@@ -37,7 +35,7 @@ pub fn compile(revision: Revision, documents: &[Document]) -> Result<Snapshot, V
             mistakes
                 .add(format!("{path}.plan"), format!("no plan `{}`; apply a document `plan.{0}` with it", tenant.plan));
             // What else is wrong with the tenant is told all the same.
-            Arc::new(Plan { name: tenant.plan.clone(), limits: LimitsPatch::default(), servers: BTreeMap::new() })
+            Arc::new(Plan::empty(tenant.plan.clone()))
         });
         let patches = overlay(&plan.servers, &tenant.servers);
         let servers = grants(&tenant, patches, &parsed.servers, &mut urls, &mistakes);

@@ -6,6 +6,7 @@ use partywall_domain::{Limits, Revision, TenantId, TenantName};
 use partywall_identity::Principal;
 
 use crate::grant::Grant;
+use crate::scope;
 use crate::tenant::TenantConfig;
 
 /// A principal that entered a snapshot: what every acting function takes. Only [`crate::Snapshot::enter`] makes one.
@@ -16,11 +17,14 @@ pub struct TenantContext {
     principal: Principal,
     config: Arc<TenantConfig>,
     revision: Revision,
+    /// Where it is not the token's own.
+    scope: Option<Arc<str>>,
 }
 
 impl TenantContext {
     pub(crate) fn of(principal: Principal, config: Arc<TenantConfig>, revision: Revision) -> Self {
-        Self { principal, config, revision }
+        let scope = scope::effective(&config, &principal);
+        Self { principal, config, revision, scope }
     }
 
     /// The tenant's id.
@@ -36,6 +40,17 @@ impl TenantContext {
     /// Who is calling.
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// The scopes that count, separated by spaces: the token's by our names, and of a customer's own issuer only what its
+    /// plan allows.
+    pub fn scope(&self) -> &str {
+        self.scope.as_deref().unwrap_or_else(|| self.principal.scope())
+    }
+
+    /// Whether this scope counts.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scope().split_ascii_whitespace().any(|granted| granted == scope)
     }
 
     /// The revision that holds for the whole call.

@@ -6,6 +6,7 @@ mod compile;
 mod context;
 mod grant;
 mod owned;
+mod scope;
 mod snapshot;
 mod tenant;
 mod trust;

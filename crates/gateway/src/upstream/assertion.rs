@@ -77,7 +77,7 @@ impl Signer {
         let id = tenant.id().to_string();
         let revision = tenant.revision().0.to_string();
         let issuer = principal.issuer().as_str();
-        let key = digest(&[server, &id, issuer, principal.subject(), principal.client(), principal.scope(), &revision]);
+        let key = digest(&[server, &id, issuer, principal.subject(), principal.client(), tenant.scope(), &revision]);
         if let Some((signed, header)) = self.kept.get(&key)
             && signed.elapsed() < REUSE
         {
@@ -100,7 +100,7 @@ impl Signer {
             tenant_id: tenant.id().to_string(),
             tenant_name: tenant.name().as_str(),
             client_id: principal.client(),
-            scope: principal.scope(),
+            scope: tenant.scope(),
             revision: tenant.revision().0,
         })
     }
