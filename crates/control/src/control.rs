@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use partywall_documents::{Document, Mistake};
 use partywall_domain::Revision;
-use partywall_identity::{Operator, OperatorKey, SystemAuthority};
+use partywall_identity::{KeySource, Operator, OperatorKey, SystemAuthority};
 use partywall_ledger::Ledger;
 use partywall_store::{Store, StoreError};
 use partywall_tenancy::{Snapshot, compile};
@@ -27,6 +27,8 @@ pub struct Parts {
     pub prober: Arc<dyn Prober>,
     /// How nodes are asked.
     pub fleet: Arc<dyn Fleet>,
+    /// Issuers' keys that were fetched.
+    pub keys: Arc<dyn KeySource>,
     /// The books of this node.
     pub ledger: Ledger,
     /// The URL that clients use, of which tokens' audiences are made.

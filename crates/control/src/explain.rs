@@ -16,7 +16,7 @@ use crate::wire::{Caller, Explain, Explanation, Left, Verdict};
 
 /// What a call with this token would meet.
 pub(crate) fn token(parts: &Parts, snapshot: &Snapshot, asked: &Explain) -> Explanation {
-    let principal = match principal(&parts.public_url, snapshot, asked) {
+    let principal = match principal(parts, snapshot, asked) {
         Ok(principal) => principal,
         Err(why) => return nobody(snapshot, None, refused(RefusalCode::InvalidToken, &why.to_string())),
     };
@@ -64,11 +64,17 @@ pub(crate) fn request(parts: &Parts, snapshot: &Snapshot, id: RequestId) -> io::
 }
 
 /// The token's principal, for the server asked about, or for whichever resource of ours the token was issued.
-fn principal(public_url: &str, snapshot: &Snapshot, asked: &Explain) -> Result<Principal, Unauthenticated> {
-    let all = format!("{public_url}/mcp");
+fn principal(parts: &Parts, snapshot: &Snapshot, asked: &Explain) -> Result<Principal, Unauthenticated> {
+    let all = format!("{}/mcp", parts.public_url);
     let resource = |server: &str| Resource::new(&format!("{all}/{server}"), Some(&all));
     let try_one = |resource: &Resource| {
-        verify(|issuer| snapshot.issuer(issuer), |_| None, asked.token.trim(), resource, SystemTime::now())
+        verify(
+            |issuer| snapshot.issuer(issuer),
+            |issuer| parts.keys.known(issuer),
+            asked.token.trim(),
+            resource,
+            SystemTime::now(),
+        )
     };
     if let Some(server) = &asked.server {
         return try_one(&resource(server));

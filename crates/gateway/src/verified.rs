@@ -44,7 +44,7 @@ impl Verified {
         let Entry { principal, epoch, keys: then } = self.0.get(&digest(token, resource))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
         let issuer = snapshot.issuer_named(principal.issuer())?;
-        let same_keys = match (then, issuer.given().is_none().then(|| keys.known(principal.issuer())).flatten()) {
+        let same_keys = match (then, issuer.given().is_none().then(|| keys.known(issuer.settings())).flatten()) {
             (None, None) => true,
             (Some(then), Some(now)) => Arc::ptr_eq(&then, &now),
             _ => false,
@@ -61,7 +61,7 @@ impl Verified {
         principal: &Principal,
     ) {
         let Some(issuer) = snapshot.issuer_named(principal.issuer()) else { return };
-        let keys = if issuer.given().is_some() { None } else { keys.known(principal.issuer()) };
+        let keys = if issuer.given().is_some() { None } else { keys.known(issuer.settings()) };
         let entry = Entry { principal: principal.clone(), epoch: issuer.epoch(), keys };
         self.0.insert(digest(token, resource), entry);
     }

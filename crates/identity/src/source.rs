@@ -5,15 +5,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use partywall_domain::IssuerName;
-
 use crate::issuer::IssuerSettings;
 use crate::keys::KeySet;
 
 /// Fetches and keeps issuers' keys.
 pub trait KeySource: Send + Sync {
-    /// The keys that are known now. Never waits.
-    fn known(&self, issuer: &IssuerName) -> Option<Arc<KeySet>>;
+    /// The keys that are known now, of this issuer as its document has it now: what was fetched from where another
+    /// document said is not known. Never waits.
+    fn known(&self, issuer: &IssuerSettings) -> Option<Arc<KeySet>>;
 
     /// Fetches the issuer's keys, if it is time to: at most one fetch at a time and per floor, and none for a `kid`
     /// that was not there a moment ago. Returns when there is nothing more to wait for, whatever came of it; what is

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use partywall_domain::IssuerName;
 use serde_json::Value;
 
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, IssuerSettings};
 use crate::keys::KeySet;
 use crate::principal::{Facts, Principal};
 use crate::resource::Resource;
@@ -19,7 +19,7 @@ use crate::unauthenticated::Unauthenticated;
 /// their issuer: one issuer's key never verifies what claims to be another's.
 pub fn verify<'a>(
     trusted: impl FnOnce(&str) -> Option<&'a Issuer>,
-    fetched: impl FnOnce(&IssuerName) -> Option<Arc<KeySet>>,
+    fetched: impl FnOnce(&IssuerSettings) -> Option<Arc<KeySet>>,
     token: &str,
     resource: &Resource,
     now: SystemTime,
@@ -32,7 +32,7 @@ pub fn verify<'a>(
         Some(keys) => check_signature(keys, &token, Unauthenticated::NoKey(facts.issuer.clone()), &facts.issuer)?,
         None => {
             let needed = Unauthenticated::NeedsKeys { issuer: facts.issuer.clone(), kid: token.kid.clone() };
-            let keys = fetched(&facts.issuer).ok_or_else(|| needed.clone())?;
+            let keys = fetched(issuer.settings()).ok_or_else(|| needed.clone())?;
             check_signature(&keys, &token, needed, &facts.issuer)?;
         }
     }

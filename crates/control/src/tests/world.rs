@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use partywall_domain::{Revision, Said};
-use partywall_identity::{Job, Operator, OperatorKey, SystemAuthority};
+use partywall_identity::{IssuerSettings, Job, KeySet, KeySource, Operator, OperatorKey, SystemAuthority};
 use partywall_ledger::Ledger;
 use partywall_store::Store;
 use serde_json::Value;
@@ -94,6 +94,19 @@ impl Fleet for Nodes {
     }
 }
 
+/// The issuers here give their keys.
+struct NothingFetched;
+
+impl KeySource for NothingFetched {
+    fn known(&self, _: &IssuerSettings) -> Option<Arc<KeySet>> {
+        None
+    }
+
+    fn fetch<'a>(&'a self, _: &'a IssuerSettings, _: Option<&'a str>) -> BoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+}
+
 pub(super) fn world() -> World {
     let dir = TempDir::new().unwrap();
     let store = Store::open(dir.path().join("partywall.db")).unwrap();
@@ -105,6 +118,7 @@ pub(super) fn world() -> World {
         listener: "127.0.0.1:7401".parse().unwrap(),
         prober: Arc::clone(&upstreams) as Arc<dyn Prober>,
         fleet: Arc::new(Nodes),
+        keys: Arc::new(NothingFetched),
         ledger: Ledger::open(&dir.path().join("journal")).unwrap().0,
         public_url: "http://127.0.0.1:7400".to_owned(),
         development: true,
