@@ -12,7 +12,7 @@ pub enum Profile {
     Entra,
     /// Okta, with a custom authorization server: `scp` as a list, `cid`.
     Okta,
-    /// Auth0, with an API of its own: `scope`, `permissions`, `azp`.
+    /// Auth0, with an API of its own: `scope`, `azp`. Not `permissions`, which are the user's, whatever the client got.
     Auth0,
     /// Keycloak: the claim `typ` is `Bearer`.
     Keycloak,
@@ -62,7 +62,7 @@ impl Shape {
             Profile::Rfc9068 | Profile::Generic => (&["at+jwt"], &["scope"], &["client_id"], None),
             Profile::Entra => (&[], &["scp", "roles"], &["azp", "appid"], None),
             Profile::Okta => (&[], &["scp"], &["cid"], None),
-            Profile::Auth0 => (&[], &["scope", "permissions"], &["azp", "client_id"], None),
+            Profile::Auth0 => (&[], &["scope"], &["azp", "client_id"], None),
             Profile::Keycloak => (&[], &["scope"], &["azp"], Some(("typ", "Bearer"))),
             Profile::Cognito => (&[], &["scope"], &["client_id"], Some(("token_use", "access"))),
         };
