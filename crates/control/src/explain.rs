@@ -18,7 +18,7 @@ use crate::wire::{Caller, Explain, Explanation, Left, Verdict};
 pub(crate) fn token(parts: &Parts, snapshot: &Snapshot, asked: &Explain) -> Explanation {
     let principal = match principal(parts, snapshot, asked) {
         Ok(principal) => principal,
-        Err(why) => return nobody(snapshot, None, refused(RefusalCode::InvalidToken, &why.to_string())),
+        Err(why) => return nobody(snapshot, None, refused(RefusalCode::InvalidToken, &told(parts, snapshot, &why))),
     };
     let caller = Some(caller(&principal));
     let rule = rule(principal.issuer().as_str(), principal.tenant_claim());
@@ -87,6 +87,16 @@ fn principal(parts: &Parts, snapshot: &Snapshot, asked: &Explain) -> Result<Prin
         }
     }
     last
+}
+
+/// Why a token is refused; where a key is missing, with why it could not be fetched.
+fn told(parts: &Parts, snapshot: &Snapshot, why: &Unauthenticated) -> String {
+    let problem = match why {
+        Unauthenticated::NeedsKeys { issuer, .. } => snapshot.issuer_named(issuer),
+        _ => None,
+    };
+    let problem = problem.and_then(|issuer| parts.keys.problem(issuer.settings()));
+    problem.map_or_else(|| why.to_string(), |problem| format!("{why}: {problem}"))
 }
 
 fn rule(issuer: &str, claim: Option<&str>) -> String {

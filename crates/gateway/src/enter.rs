@@ -51,11 +51,20 @@ impl Gateway {
             }
             Err(cause) => {
                 self.ledger.failed(exchange.peer);
-                let code =
-                    if cause == Unauthenticated::Opaque { RefusalCode::OpaqueToken } else { RefusalCode::InvalidToken };
-                Err(Refusal::new(code, cause.to_string()))
+                Err(self.refusal(snapshot, &cause))
             }
         }
+    }
+
+    fn refusal(&self, snapshot: &Snapshot, cause: &Unauthenticated) -> Refusal {
+        let problem = match cause {
+            Unauthenticated::NeedsKeys { issuer, .. } => snapshot.issuer_named(issuer),
+            _ => None,
+        };
+        let problem = problem.and_then(|issuer| self.keys.problem(issuer.settings()));
+        let told = problem.map_or_else(|| cause.to_string(), |problem| format!("{cause}: {problem}"));
+        let code = if *cause == Unauthenticated::Opaque { RefusalCode::OpaqueToken } else { RefusalCode::InvalidToken };
+        Refusal::new(code, told)
     }
 
     /// Verifies; where a key must be fetched first, fetches and verifies once more.

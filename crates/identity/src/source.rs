@@ -14,6 +14,9 @@ pub trait KeySource: Send + Sync {
     /// document said is not known. Never waits.
     fn known(&self, issuer: &IssuerSettings) -> Option<Arc<KeySet>>;
 
+    /// Why the issuer's keys could not be fetched the last time; `None` if they could, or if nobody tried.
+    fn problem(&self, issuer: &IssuerSettings) -> Option<String>;
+
     /// Fetches the issuer's keys, if it is time to: at most one fetch at a time and per floor, and none for a `kid`
     /// that was not there a moment ago. Returns when there is nothing more to wait for, whatever came of it; what is
     /// known afterwards is in [`KeySource::known`].

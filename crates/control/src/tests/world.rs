@@ -102,6 +102,10 @@ impl KeySource for NothingFetched {
         None
     }
 
+    fn problem(&self, _: &IssuerSettings) -> Option<String> {
+        None
+    }
+
     fn fetch<'a>(&'a self, _: &'a IssuerSettings, _: Option<&'a str>) -> BoxFuture<'a, ()> {
         Box::pin(async {})
     }

@@ -10,6 +10,9 @@ use crate::{NOW, RESOURCE, key, plain_header, sign, trust, with};
 
 const OTHER: &str = "00000000-0000-4000-8000-00000000beef";
 
+/// A name, who the customers are, what is other in the token, and what is told.
+type Row = (&'static str, &'static [&'static str], Value, Result<&'static str, &'static str>);
+
 /// Looks at a token where the directories with these ids are customers.
 fn look(trusted: &Issuer, customers: &[&str], token: &str) -> Result<String, Unauthenticated> {
     let known: Vec<_> = customers.iter().filter_map(|tid| trusted.url_for(tid)).collect();
@@ -26,7 +29,7 @@ fn the_iss_of_a_customer_says_what_its_tenant_claim_says() {
     let key = key();
     let trusted = trust(&key, &v2());
     let iss = |tid: &str| format!("https://login.microsoftonline.com/{tid}/v2.0");
-    let rows: &[(&str, &[&str], Value, Result<&str, &str>)] = &[
+    let rows: &[Row] = &[
         ("a customer", &[TID], json!({}), Ok(TID)),
         ("one of two customers", &[OTHER, TID], json!({}), Ok(TID)),
         ("nobody's customer", &[OTHER], json!({}), Err(UNKNOWN)),
