@@ -12,6 +12,7 @@ mod world;
 
 mod answers;
 mod clients;
+mod connect;
 mod demo;
 mod sharing;
 mod smoke;
