@@ -12,6 +12,7 @@ use partywall_testkit::token::{Issuer, LIFETIME_S};
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Ask};
+use crate::node::issuer_document;
 use crate::world::{Fixture, World};
 
 /// A demo with a fixture behind it, an issuer of the platform's own, and tenants for each row.
@@ -88,16 +89,10 @@ impl<'a> Row<'a> {
 }
 
 fn documents(fixture: &Fixture, corporate: &Issuer) -> String {
-    let jwk = corporate.jwk();
-    let jwk = jwk.as_object().unwrap().iter().map(|(name, value)| format!("{name} = {value}"));
-    let jwk = jwk.collect::<Vec<_>>().join(", ");
-    let (url, issuer) = (&fixture.url, corporate.url());
+    let (url, issuer) = (&fixture.url, issuer_document(corporate));
     format!(
         r#"
-        [issuer.corporate]
-        url = "{issuer}"
-        tenant_claim = "tenant"
-        jwks = {{ keys = [{{ {jwk} }}] }}
+        {issuer}
 
         [server.fixture]
         url = "{url}"
@@ -157,12 +152,14 @@ async fn tokens_that_do_not_open_the_door() {
                 Value::from(claims()).to_string(),
             ),
         ),
-        ("no token at all", "abc".to_owned()),
+        ("nothing of a token", "a.b.c".to_owned()),
         ("characters that no token has", "a b".to_owned()),
     ] {
         let row = Row::new(what, stage.call(&token), 401, 40_100).no_id();
         stage.check(row.challenge(INVALID)).await;
     }
+    let opaque = INVALID.replace("not valid here", "opaque; a JWT access token is needed here");
+    stage.check(Row::new("opaque", stage.call("abc"), 401, 40_100).no_id().challenge(&opaque)).await;
     assert_eq!(stage.reached(), 0);
     assert_eq!(stage.call(&good).send().await.status, 200);
     assert_eq!(stage.reached(), 1);
@@ -314,14 +311,15 @@ async fn metadata_and_keys_are_where_clients_look() {
         let expected = json!({
             "resource": format!("{public}{resource}"),
             // The platform's own issuer is not listed: it is one customer's, and nobody else's business.
-            "authorization_servers": [format!("{public}/development-issuer")],
+            "authorization_servers": [&stage.world.issuer],
             "bearer_methods_supported": ["header"],
             "resource_name": "Partywall",
         });
         assert_eq!((answer.status.as_u16(), answer.json()), (200, expected), "{path}");
         assert_eq!(answer.header("content-type"), Some("application/json"));
     }
-    for path in ["/", "/mcp/", "/mcp/Not_A_Name", "/mcp/fixture/", "/other"] {
+    // Curly braces are no name, also where our own table has them.
+    for path in ["/", "/mcp/", "/mcp/{server}", "/c/{connect_id}/mcp", "/mcp/Not_A_Name", "/mcp/fixture/", "/other"] {
         let url = format!("{public}/.well-known/oauth-protected-resource{path}");
         stage.check(Row::new(path, Ask::new(Method::GET, &url), 404, 40_400).no_id()).await;
     }

@@ -104,7 +104,8 @@ async fn what_a_server_wrote_reaches_the_client() {
             let message = format!(
                 "{{ \"result\":{{\"structuredContent\":{odd},\"tools\":[{{\"name\":\"\\u0061\"}}],\"cacheScope\":\"public\"}} ,\"id\":7,\"\\u006asonrpc\":\"2.0\"}}"
             );
-            let streamed: String = message.lines().map(|line| format!("data:{line}\r\n")).collect();
+            let streamed =
+                message.split_inclusive('\n').fold(String::new(), |all, line| all + "data:" + line.trim_end() + "\r\n");
             let streamed = format!(
                 "\u{feff}: hello\r\n\r\nid: 1\r\nretry:  7\r\nevent: message\r\n{streamed}\r\nbare\n\ndata: half"
             );

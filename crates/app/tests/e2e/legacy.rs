@@ -34,7 +34,7 @@ impl Session {
     }
 
     /// A call of a tool.
-    pub(crate) fn call(&self, id: u64, tool: &str, arguments: Value) -> Ask {
+    pub(crate) fn call(&self, id: u64, tool: &str, arguments: &Value) -> Ask {
         let params = json!({"name": tool, "arguments": arguments});
         self.post(&json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}))
     }

@@ -19,6 +19,9 @@ const HEAD: &str = "\
 # Written by the test `matrix`; POST and PUT carry a modern `tools/list`. `acme` has the server, `globex` has not.
 ";
 
+/// The id in the URL that `acme` connects by. Tokens for the common URL do not open it.
+const CONNECT_ID: &str = "0123456789abcdef0123456789abcdef";
+
 /// An actor: a name for the column, and a token.
 type Actor = (&'static str, Option<String>);
 
@@ -30,8 +33,8 @@ async fn every_actor_at_every_route() {
     let actors = actors(&world);
     let request = a_request(&world, &actors).await;
     let mut table = HEAD.to_owned();
-    let names = actors.iter().map(|(name, _)| format!("{name:>10}")).collect::<String>();
-    writeln!(table, "\n{:<9}{:<8}{:<55}{names}", "listener", "method", "path").unwrap();
+    let names = actors.iter().map(|(name, _)| format!("{name:>10}")).collect::<Vec<_>>().concat();
+    writeln!(table, "\n{:<9}{:<8}{:<66}{names}", "listener", "method", "path").unwrap();
     for (listener, path) in routes() {
         let base = if listener == "front" { &world.public } else { &world.admin };
         let url = format!("{base}{}", filled_in(&path, &request));
@@ -40,7 +43,7 @@ async fn every_actor_at_every_route() {
             for (_, token) in &actors {
                 write!(statuses, "{:>10}", ask(&url, &method, token.as_deref()).send().await.status.as_u16()).unwrap();
             }
-            writeln!(table, "{listener:<9}{:<8}{path:<55}{statuses}", method.as_str()).unwrap();
+            writeln!(table, "{listener:<9}{:<8}{path:<66}{statuses}", method.as_str()).unwrap();
         }
     }
     checked_in::hold("crates/app/tests/e2e/authz.txt", &table);
@@ -56,7 +59,8 @@ fn routes() -> Vec<(&'static str, String)> {
 }
 
 fn filled_in(path: &str, request: &str) -> String {
-    let path = path.replace("{server}", "fixture").replace("{name}", "acme").replace("{id}", request);
+    let path = path.replace("{server}", "fixture").replace("{connect_id}", CONNECT_ID);
+    let path = path.replace("{name}", "acme").replace("{id}", request);
     assert!(!path.contains('{'), "`{path}`: say here what the part in braces stands for");
     path
 }
@@ -93,6 +97,7 @@ fn documents(fixture: &Fixture) -> String {
         [tenant.acme]
         plan = "standard"
         identities = [{{ issuer = "development", value = "acme" }}]
+        connect_id = "{CONNECT_ID}"
         servers.fixture = {{ placement = "shared", tools = {{ allow = ["*"] }} }}
 
         [tenant.suspended]

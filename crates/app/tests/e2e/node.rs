@@ -80,25 +80,39 @@ impl Node {
         until("the node ends", || self.child.try_wait().unwrap()).await
     }
 
+    /// The data folder of one that has ended.
+    pub(crate) fn into_data(mut self) -> TempDir {
+        self.data.take().unwrap()
+    }
+
     /// Asks it to stop and waits for its end; gives its data folder for another start.
     pub(crate) async fn stop(mut self) -> TempDir {
         self.terminate();
         assert!(self.ended().await.success());
-        self.data.take().unwrap()
+        self.into_data()
     }
 
     /// Kills it without a chance to say goodbye; gives its data folder for another start.
     pub(crate) fn crash(mut self) -> TempDir {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.data.take().unwrap()
+        self.into_data()
     }
+}
+
+/// The document of a test's issuer, named `corporate`, with the tenant claim `tenant`.
+pub(crate) fn issuer_document(issuer: &Issuer) -> String {
+    let jwk = issuer.jwk();
+    let members = jwk.as_object().unwrap().iter().map(|(name, value)| format!("{name} = {value}"));
+    let (url, members) = (issuer.url(), members.collect::<Vec<_>>().join(", "));
+    format!("[issuer.corporate]\nurl = \"{url}\"\ntenant_claim = \"tenant\"\njwks = {{ keys = [{{ {members} }}] }}\n")
 }
 
 fn spawn(data: &Path, address: SocketAddr) -> (Child, PathBuf) {
     let log = log_file();
+    let (folder, file) = (data.display(), log.display());
     let settings = format!(
-        "data = {data:?}\nlisten = \"{address}\"\nadmin_listen = \"127.0.0.1:0\"\npublic_url = \"{PUBLIC}\"\nlog_file = {log:?}\n",
+        "data = \"{folder}\"\nlog_file = \"{file}\"\nlisten = \"{address}\"\nadmin_listen = \"127.0.0.1:0\"\npublic_url = \"{PUBLIC}\"\n",
     );
     let config = data.join("partywall.toml");
     std::fs::write(&config, settings).unwrap();

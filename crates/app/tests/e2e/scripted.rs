@@ -18,11 +18,12 @@ use hyper::body::{Frame, Incoming};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use crate::http::{LEGACY, MODERN};
 
 /// How long a test waits for what must happen. Long, because it passes only where the test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits for what must happen.
 pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
@@ -47,6 +48,7 @@ pub(crate) struct Scripted {
     /// Where it serves MCP.
     pub(crate) url: String,
     asked: mpsc::Receiver<Asked>,
+    serving: JoinHandle<std::io::Result<()>>,
 }
 
 /// A request that reached it and waits for its answer.
@@ -69,8 +71,14 @@ impl Scripted {
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let (ask, asked) = mpsc::channel(64);
         let routes = Router::new().fallback(receive).with_state(ask);
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        Self { url, asked }
+        let serving = tokio::spawn(async move { axum::serve(listener, routes).await });
+        Self { url, asked, serving }
+    }
+
+    /// Takes no more connections.
+    pub(crate) async fn go_away(self) {
+        self.serving.abort();
+        assert!(self.serving.await.unwrap_err().is_cancelled());
     }
 
     /// The next request.
@@ -146,9 +154,14 @@ impl Asked {
 
     /// Begins an event stream, which the test then feeds.
     pub(crate) fn stream(self) -> Feed {
-        let (feed, fed) = mpsc::channel(1);
-        self.answer(200, &[("content-type", "text/event-stream")], Body::new(Fed(fed)));
-        Feed(feed)
+        self.begin("text/event-stream")
+    }
+
+    /// Begins an answer of this type, which the test then feeds.
+    pub(crate) fn begin(self, kind: &str) -> Feed {
+        let (sender, receiver) = mpsc::channel(1);
+        self.answer(200, &[("content-type", kind)], Body::new(Fed(receiver)));
+        Feed(sender)
     }
 
     /// Waits until the gateway has given up waiting for an answer.

@@ -3,12 +3,11 @@
 use http::StatusCode;
 use partywall_testkit::fixture::Options;
 use partywall_testkit::token::Issuer;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
-use crate::http::Ask;
 use crate::legacy::Session;
-use crate::node::Node;
+use crate::node::{Node, issuer_document};
 use crate::scripted::Events;
 use crate::world::{Fixture, World};
 
@@ -42,14 +41,15 @@ fn upstream_id(fixture: &Fixture) -> String {
 
 /// A call that must be served.
 async fn works(session: &Session) {
-    let answer = session.call(1, "echo", json!({"text": "hi"})).send().await;
+    let answer = session.call(1, "echo", &json!({"text": "hi"})).send().await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.json()["result"]["content"][0]["text"], json!("{\"text\":\"hi\"}"), "{answer:?}");
 }
 
 /// All that one can do with a session is answered as if there were none.
 async fn is_unknown(what: &str, session: &Session) {
-    for ask in [session.call(1, "echo", json!({})), session.listen(None), session.listen(Some("0/0")), session.delete()]
+    for ask in
+        [session.call(1, "echo", &json!({})), session.listen(None), session.listen(Some("0/0")), session.delete()]
     {
         let answer = ask.send().await;
         assert_eq!((answer.status, answer.code()), (StatusCode::NOT_FOUND, Some(40_400)), "{what}");
@@ -103,7 +103,7 @@ async fn a_session_opens_for_nobody_else() {
     is_unknown("a colleague's", &session.with_token(&bob)).await;
     is_unknown("a neighbour's", &session.with_token(&gus)).await;
     is_unknown("another server's", &Session { url: stage.world.url("other"), ..session.clone() }).await;
-    let twice = session.call(1, "echo", json!({})).header("mcp-session-id", &session.id).send().await;
+    let twice = session.call(1, "echo", &json!({})).header("mcp-session-id", &session.id).send().await;
     assert_eq!(twice.status, StatusCode::NOT_FOUND);
     // None of them, DELETE included, did anything to it; and a new token of the same caller continues it.
     works(session).await;
@@ -113,7 +113,7 @@ async fn a_session_opens_for_nobody_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn without_an_id_the_server_says_what_it_wants() {
     let stage = Stage::set().await;
-    let ask = stage.session.call(1, "echo", json!({})).without("mcp-session-id");
+    let ask = stage.session.call(1, "echo", &json!({})).without("mcp-session-id");
     let (direct, through) = (ask.clone().at(&stage.fixture.url).send().await, ask.send().await);
     assert_eq!((direct.status, direct.body), (through.status, through.body));
 }
@@ -128,7 +128,7 @@ async fn a_session_ends_by_delete() {
     assert!(
         deleted.iter().any(|request| request.method == "DELETE" && request.header("mcp-session-id") == Some(&inner))
     );
-    for ask in [stage.session.call(1, "echo", json!({})), stage.session.listen(None)] {
+    for ask in [stage.session.call(1, "echo", &json!({})), stage.session.listen(None)] {
         assert_eq!(ask.send().await.status, StatusCode::NOT_FOUND);
     }
 }
@@ -141,11 +141,11 @@ async fn a_server_says_things_by_itself_and_a_broken_stream_goes_on() {
         ("test_trigger_tool_change", "notifications/tools/list_changed"),
         ("test_trigger_prompt_change", "notifications/prompts/list_changed"),
     ] {
-        assert_eq!(stage.session.call(1, tool, json!({})).send().await.status, 200);
+        assert_eq!(stage.session.call(1, tool, &json!({})).send().await.status, 200);
         assert_eq!(stream.message().await["method"], method);
     }
     // The fixture closes the stream of this call before it has answered.
-    let mut first = Events::of(stage.session.call(2, "test_reconnection", json!({})).open().await);
+    let mut first = Events::of(stage.session.call(2, "test_reconnection", &json!({})).open().await);
     let mut last = None;
     while let Some(event) = first.event().await {
         assert!(!event.contains("\"result\""), "the stream did not break: {event}");
@@ -176,7 +176,7 @@ async fn a_server_asks_and_the_client_answers() {
             "forty-two",
         ),
     ] {
-        let call = stage.session.call(3, tool, json!({"message": "who?", "prompt": "what?"}));
+        let call = stage.session.call(3, tool, &json!({"message": "who?", "prompt": "what?"}));
         let mut events = Events::of(call.open().await);
         let asked = events.message().await;
         assert_eq!(asked["method"], method, "{asked}");
@@ -221,15 +221,10 @@ async fn a_session_outlives_the_node_and_not_its_placement() {
 }
 
 fn documents(fixture: &Fixture, issuer: &Issuer, placement: &str) -> String {
-    let jwk = issuer.jwk();
-    let jwk = jwk.as_object().unwrap().iter().map(|(name, value)| format!("{name} = {value}"));
-    let (jwk, url, iss) = (jwk.collect::<Vec<_>>().join(", "), &fixture.url, issuer.url());
+    let (issuer, url) = (issuer_document(issuer), &fixture.url);
     format!(
         r#"
-        [issuer.corporate]
-        url = "{iss}"
-        tenant_claim = "tenant"
-        jwks = {{ keys = [{{ {jwk} }}] }}
+        {issuer}
 
         [server.fixture]
         url = "{url}"

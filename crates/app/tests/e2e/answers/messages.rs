@@ -176,6 +176,11 @@ async fn bodies_that_are_not_one_message() {
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","name":"verbatim"}}"#,
             -32_600,
         ),
+        (
+            "two names, one in capitals",
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","Name":"verbatim"}}"#,
+            -32_600,
+        ),
         ("two ids", r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#, -32_600),
     ] {
         let ask = Ask::post(&stage.url, &stage.ann, &json!({})).body(body);

@@ -26,5 +26,5 @@ fn the_page_of_refusals_says_what_the_code_does() {
         let (word, status, jsonrpc, sentence) = (code.as_str(), code.status(), code.jsonrpc(), code.sentence());
         format!("| `{word}` | {status} | {jsonrpc} | {sentence} |\n")
     });
-    checked_in::hold("docs/refusals.md", &format!("{HEAD}{}", rows.collect::<String>()));
+    checked_in::hold("docs/refusals.md", &format!("{HEAD}{}", rows.collect::<Vec<_>>().concat()));
 }
