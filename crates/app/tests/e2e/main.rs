@@ -13,6 +13,7 @@ mod told;
 mod world;
 
 mod answers;
+mod browser_rules;
 mod clients;
 mod connect;
 mod demo;
