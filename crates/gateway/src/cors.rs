@@ -48,6 +48,6 @@ pub(crate) fn allow(origin: Option<&HeaderValue>, response: &mut Response<ReplyB
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, READ);
-        headers.append(VARY, HeaderValue::from_static("Origin"));
+        headers.insert(VARY, HeaderValue::from_static("Origin"));
     }
 }

@@ -125,5 +125,7 @@ fn json(body: String) -> Response<ReplyBody> {
     let headers = response.headers_mut();
     headers.insert("content-type", http::HeaderValue::from_static("application/json"));
     headers.insert("cache-control", http::HeaderValue::from_static("max-age=60"));
+    // Asked from elsewhere it has more headers, so what a cache keeps of one is no answer to the other.
+    headers.insert("vary", http::HeaderValue::from_static("Origin"));
     response
 }
