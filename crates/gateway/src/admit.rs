@@ -2,7 +2,7 @@
 
 use partywall_domain::RefusalCode;
 use partywall_ledger::{Call, Ledger, Reservation, Weight};
-use partywall_mcp::{Class, Conflict, Envelope, Era, MODERN_VERSIONS, Message, check_modern};
+use partywall_mcp::{Class, Conflict, Envelope, Era, MODERN_VERSIONS, Message, PROTOCOL_VERSION, check_modern};
 use partywall_tenancy::TenantContext;
 
 use crate::booked::Refused;
@@ -51,6 +51,10 @@ fn weight(request: &Request<'_>) -> Weight {
 }
 
 fn check(request: &Request<'_>) -> Result<(), Refusal> {
+    // The version says by which rules a message is read, so no two readers may disagree on which of two it is.
+    if request.exchange.headers().get_all(PROTOCOL_VERSION).iter().nth(1).is_some() {
+        return Err(Refusal::new(RefusalCode::HeaderMismatch, format!("header `{PROTOCOL_VERSION}` is doubled")));
+    }
     if request.envelope.is_none() && request.era == Era::Modern {
         return Err(Refusal::method_not_allowed("POST"));
     }

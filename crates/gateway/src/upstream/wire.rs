@@ -10,17 +10,8 @@ use crate::reply::ReplyBody;
 use crate::request::Request;
 
 /// Request headers that pass as they are. `Authorization`, cookies and anything of ours never do.
-const PASSED_ON: [&str; 9] = [
-    "accept-language",
-    "content-type",
-    "user-agent",
-    "tracestate",
-    "baggage",
-    PROTOCOL_VERSION,
-    METHOD,
-    NAME,
-    LAST_EVENT_ID,
-];
+const PASSED_ON: [&str; 7] =
+    ["accept-language", "content-type", "user-agent", "tracestate", "baggage", PROTOCOL_VERSION, LAST_EVENT_ID];
 /// Answer headers that pass as they are. Cookies, caching rules, challenges and the upstream's own session id never do.
 const PASSED_BACK: [&str; 4] = ["content-type", "allow", "retry-after", PROTOCOL_VERSION];
 
@@ -36,7 +27,7 @@ pub(super) fn outbound(
         .body(Full::new(request.body.clone()))?;
     let headers = outbound.headers_mut();
     for (name, value) in request.exchange.headers() {
-        if PASSED_ON.contains(&name.as_str()) || name.as_str().starts_with(PARAM_PREFIX) {
+        if PASSED_ON.contains(&name.as_str()) || routes(request.era, name.as_str()) {
             headers.append(name, value.clone());
         }
     }
@@ -47,6 +38,12 @@ pub(super) fn outbound(
     headers.insert(header::AUTHORIZATION, assertion);
     headers.insert("traceparent", traceparent(request)?);
     Ok(outbound)
+}
+
+/// Whether a header repeats what the body says. Only where it was held against the body does it pass: the handshake
+/// versions have no such headers, and a server that routes by them would be told what nobody checked.
+fn routes(era: Era, name: &str) -> bool {
+    era == Era::Modern && (name == METHOD || name == NAME || name.starts_with(PARAM_PREFIX))
 }
 
 /// What the client accepts, as it was found at the door, in the one spelling that every server reads.

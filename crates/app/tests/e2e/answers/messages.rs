@@ -44,6 +44,10 @@ async fn routing_headers_must_say_what_the_body_says() {
         let call = call().without("mcp-name").header("mcp-name", name);
         assert_eq!(call.send().await.status, 200, "{name:?}");
     }
+    // The version says by which rules a message is read, also in the era before.
+    let old = Ask::post(&stage.url, &stage.ann, &message("tools/call", &json!({"name": "echo"})));
+    let twice = old.header("mcp-protocol-version", LEGACY).header("mcp-protocol-version", MODERN);
+    stage.check(Row::new("two versions", twice, 400, -32_020)).await;
     // Prompts and resources are named too.
     for (method, params) in [
         ("prompts/get", json!({"name": "test_simple_prompt"})),

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::line;
-use crate::http::{Answer, Ask};
+use crate::http::{Answer, Ask, LEGACY};
 use crate::scripted::Scripted;
 use crate::world::World;
 
@@ -188,4 +188,20 @@ async fn what_a_client_says_beside_the_call_stays_here() {
     let header = BASE64_URL_SAFE_NO_PAD.decode(assertion.split('.').next().unwrap()).unwrap();
     let header: Value = serde_json::from_slice(&header).unwrap();
     assert_eq!((&header["typ"], &header["alg"]), (&json!("partywall+jwt"), &json!("ES256")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn routing_headers_pass_only_where_they_were_checked() {
+    let mut stage = Stage::set("").await;
+    let ask = stage.legacy().header("mcp-method", "tools/list").header("mcp-name", "other").header("mcp-param-x", "y");
+    let (answer, asked) = tokio::join!(ask.send(), async {
+        let asked = stage.upstream.asked().await;
+        let head = asked.head.clone();
+        asked.done();
+        head.headers
+    });
+    assert_eq!((answer.status.as_u16(), asked["mcp-protocol-version"].to_str().unwrap()), (200, LEGACY));
+    for name in ["mcp-method", "mcp-name", "mcp-param-x"] {
+        assert!(!asked.contains_key(name), "{name}");
+    }
 }
