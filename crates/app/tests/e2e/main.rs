@@ -17,6 +17,7 @@ mod browser_rules;
 mod clients;
 mod connect;
 mod demo;
+mod ends;
 mod fidelity;
 mod life;
 mod matrix;
