@@ -231,7 +231,7 @@ impl Drop for Stream {
 }
 
 /// How long an answer that nobody waits for is read. Default 5 minutes: the longest that clients wait.
-const READ_ON: std::time::Duration = std::time::Duration::from_secs(300);
+const READ_ON: std::time::Duration = std::time::Duration::from_mins(5);
 
 async fn read_on(mut upstream: Incoming, reservation: Reservation, status: u16, bytes_out: u64) {
     use http_body_util::BodyExt;

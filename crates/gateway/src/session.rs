@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use partywall_tenancy::Portable;
 
 /// Seconds after which a session must begin anew. Default one day: longer than a working day, shorter than a leak.
-const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const LIFETIME: Duration = Duration::from_hours(24);
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Session {

@@ -23,17 +23,13 @@ impl Splitter {
     /// The next whole event, if there is one.
     pub fn next_event(&mut self) -> Option<Event> {
         let from = self.searched.saturating_sub(3);
-        match end_of_event(&self.pending[from..]) {
-            Some(end) => {
-                let rest = self.pending.split_off(from + end);
-                self.searched = 0;
-                Some(Event(std::mem::replace(&mut self.pending, rest)))
-            }
-            None => {
-                self.searched = self.pending.len();
-                None
-            }
-        }
+        let Some(end) = end_of_event(&self.pending[from..]) else {
+            self.searched = self.pending.len();
+            return None;
+        };
+        let rest = self.pending.split_off(from + end);
+        self.searched = 0;
+        Some(Event(std::mem::replace(&mut self.pending, rest)))
     }
 
     /// Bytes that wait for their event's end.
