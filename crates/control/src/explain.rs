@@ -6,7 +6,7 @@ use std::io;
 use std::time::SystemTime;
 
 use partywall_domain::{RefusalCode, RequestId};
-use partywall_identity::{Principal, Resource, Unauthenticated, verify};
+use partywall_identity::{IssuerSettings, Principal, Resource, Unauthenticated, verify};
 use partywall_ledger::{Entry, Ledger};
 use partywall_tenancy::{NotEntered, Snapshot, TenantConfig, TenantContext};
 
@@ -97,6 +97,16 @@ fn told(parts: &Parts, snapshot: &Snapshot, why: &Unauthenticated) -> String {
     };
     let problem = problem.and_then(|issuer| parts.keys.problem(issuer.settings()));
     problem.map_or_else(|| why.to_string(), |problem| format!("{why}: {problem}"))
+}
+
+/// Whose keys this node lacks to tell what the token is, and which.
+pub(crate) fn lacks(parts: &Parts, snapshot: &Snapshot, asked: &Explain) -> Option<(IssuerSettings, Option<String>)> {
+    match principal(parts, snapshot, asked) {
+        Err(Unauthenticated::NeedsKeys { issuer, kid }) => {
+            snapshot.issuer_named(&issuer).map(|issuer| (issuer.settings().clone(), kid))
+        }
+        _ => None,
+    }
 }
 
 fn rule(issuer: &str, claim: Option<&str>) -> String {

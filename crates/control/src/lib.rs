@@ -10,6 +10,7 @@ mod control;
 mod door;
 mod explain;
 mod fleet;
+mod issuer;
 mod probe;
 mod refused;
 mod routes;

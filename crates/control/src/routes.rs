@@ -1,6 +1,8 @@
 //! Every route of the admin API, in one table. A handler's type asks for an [`Operator`], so there is no writing one
 //! that answers to anybody else.
 
+use std::sync::Arc;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{Method, StatusCode};
@@ -16,9 +18,10 @@ use crate::BoxFuture;
 use crate::control::Control;
 use crate::door::guard;
 use crate::explain;
+use crate::issuer;
 use crate::refused::Refused;
 use crate::view;
-use crate::wire::{Applied, Apply, Explain, Explanation, Tenant, Tenants};
+use crate::wire::{Applied, Apply, Explain, Explanation, Issuer, Issuers, Tenant, Tenants};
 
 /// Most bytes of a request's body. Default 16 MiB: the documents of ten thousand tenants in one apply.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -35,7 +38,7 @@ pub struct Route {
 type Handler = fn(Control, Operator, Request) -> BoxFuture<'static, Response>;
 
 /// Every route there is.
-pub static ROUTES: [Route; 5] = [
+pub static ROUTES: [Route; 7] = [
     Route {
         method: Method::POST,
         path: "/api/v1/apply",
@@ -50,6 +53,16 @@ pub static ROUTES: [Route; 5] = [
         method: Method::GET,
         path: "/api/v1/tenants/{name}",
         handler: |control, operator, request| Box::pin(async move { answer(tenant(control, operator, request).await) }),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/issuers",
+        handler: |control, operator, _| Box::pin(async move { answer(issuers(control, operator).await) }),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/issuers/{name}",
+        handler: |control, operator, request| Box::pin(async move { answer(issuer(control, operator, request).await) }),
     },
     Route {
         method: Method::POST,
@@ -98,9 +111,7 @@ async fn tenants(control: Control, operator: Operator) -> Result<Json<Tenants>, 
 }
 
 async fn tenant(control: Control, operator: Operator, mut request: Request) -> Result<Json<Tenant>, Refused> {
-    let Path(name): Path<String> = request.extract_parts().await.map_err(|_| {
-        Refused::new(StatusCode::BAD_REQUEST, "the tenant's name is not text", "write it as it is listed")
-    })?;
+    let name = path_segment(&mut request, "tenant").await?;
     let asked = name.clone();
     look(control, operator, move |snapshot| view::tenant(snapshot, &asked)).await?.map(Json).ok_or_else(|| {
         let message = format!("no tenant `{name}`");
@@ -108,8 +119,32 @@ async fn tenant(control: Control, operator: Operator, mut request: Request) -> R
     })
 }
 
+async fn issuers(control: Control, operator: Operator) -> Result<Json<Issuers>, Refused> {
+    let about = control.clone();
+    look(control, operator, move |snapshot| issuer::all(about.parts(), snapshot)).await.map(Json)
+}
+
+/// One issuer. Its keys are fetched if they are not here yet, so that what is said of them is of now.
+async fn issuer(control: Control, operator: Operator, mut request: Request) -> Result<Json<Issuer>, Refused> {
+    let name = path_segment(&mut request, "issuer").await?;
+    let asked = name.clone();
+    let found = look(control.clone(), operator, move |snapshot| issuer::named(snapshot, &asked)).await?;
+    let (settings, about) = found.ok_or_else(|| {
+        let message = format!("no issuer `{name}`");
+        Refused::new(StatusCode::NOT_FOUND, message, "`partywall issuer list` shows those there are")
+    })?;
+    issuer::fetch_keys(control.parts(), &settings, None).await;
+    Ok(Json(issuer::view(control.parts(), &settings, about)))
+}
+
 async fn explain_token(control: Control, operator: Operator, request: Request) -> Result<Json<Explanation>, Refused> {
-    let asked: Explain = body(request.into_body()).await?;
+    let asked: Arc<Explain> = Arc::new(body(request.into_body()).await?);
+    let (about, token) = (control.clone(), Arc::clone(&asked));
+    let lacks =
+        look(control.clone(), operator.clone(), move |snapshot| explain::lacks(about.parts(), snapshot, &token));
+    if let Some((issuer, kid)) = lacks.await? {
+        issuer::fetch_keys(control.parts(), &issuer, kid.as_deref()).await;
+    }
     let about = control.clone();
     look(control, operator, move |snapshot| explain::token(about.parts(), snapshot, &asked)).await.map(Json)
 }
@@ -128,6 +163,14 @@ async fn explain_request(
         let hint = "ids stand in the `partywall-request-id` header of answers and in log lines of this node";
         Refused::new(StatusCode::NOT_FOUND, format!("no request `{id}` in this node's journal"), hint)
     })
+}
+
+/// The name in the path.
+async fn path_segment(request: &mut Request, of: &str) -> Result<String, Refused> {
+    let Path(name): Path<String> = request.extract_parts().await.map_err(|_| {
+        Refused::new(StatusCode::BAD_REQUEST, format!("the {of}'s name is not text"), "write it as it is listed")
+    })?;
+    Ok(name)
 }
 
 fn not_an_id() -> Refused {

@@ -215,6 +215,65 @@ pub struct Scopes {
     pub needed: Vec<String>,
 }
 
+/// `GET /api/v1/issuers`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Issuers {
+    /// The revision that stands.
+    pub revision: u64,
+    /// The trusted issuers, by name.
+    pub issuers: Vec<Issuer>,
+}
+
+/// `GET /api/v1/issuers/{name}`: an issuer as it is trusted, without its keys.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Issuer {
+    /// The name of its document.
+    pub name: String,
+    /// Its `iss`, with a placeholder where each of its tenants has one of its own.
+    pub url: String,
+    /// The `iss` of one of its tenants, where `url` has a placeholder; none: no tenant has one.
+    pub example: Option<String>,
+    /// Whose tokens' shape its tokens have; `generic` if nobody's.
+    pub profile: String,
+    /// The `typ` values of its access tokens; empty: `typ` says nothing.
+    pub typ: Vec<String>,
+    /// The claim that only access tokens have, as `name` or `name=value`.
+    pub access_claim: Option<String>,
+    /// Where scopes stand.
+    pub scope_claims: Vec<String>,
+    /// Where the OAuth client stands.
+    pub client_claims: Vec<String>,
+    /// Where the tenant stands; none: the issuer alone says it.
+    pub tenant_claim: Option<String>,
+    /// What tokens may be for: our URLs for all servers, of which those for one server begin with.
+    pub resources: Vec<String>,
+    /// Audiences that count beside these.
+    pub audiences: Vec<String>,
+    /// The clients whose tokens count; empty: any.
+    pub clients: Vec<String>,
+    /// Where its keys come from.
+    pub keys: Keys,
+    /// Whether clients without a token are told of it.
+    pub listed: bool,
+    /// How many identities of tenants name it.
+    pub identities: usize,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Keys {
+    /// Whether its document gives them; if not they are fetched.
+    pub given: bool,
+    /// Where its document says that they are.
+    pub url: Option<String>,
+    /// Networks that are not public and may be asked all the same.
+    pub private_networks: Vec<String>,
+    /// Whether this node has them.
+    pub known: bool,
+    /// Why this node could not fetch them the last time.
+    pub problem: Option<String>,
+}
+
 /// `POST /api/v1/explain`: what would a call with this token meet?
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
