@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a program's result goes to stdout")]
 
 mod conformance;
+mod machine;
 mod run;
 mod steps;
 mod tally;

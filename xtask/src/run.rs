@@ -24,6 +24,12 @@ pub(crate) fn run(mut command: Command) -> Result<()> {
     succeeded(&command, status)
 }
 
+/// Installers print their progress; the caller's stdout is for results.
+pub(crate) fn talking_to_stderr(mut command: Command) -> Command {
+    command.stdin(Stdio::null()).stdout(std::io::stderr());
+    command
+}
+
 /// Whether a command succeeds; its output is not shown.
 pub(crate) fn succeeds(mut command: Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())

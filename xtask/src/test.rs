@@ -58,6 +58,7 @@ fn environment(logs: &Path) -> Result<Environment> {
         ("PARTYWALL_TOOLS_NODE", tools.node.into()),
         ("PARTYWALL_TOOLS_MODULES", tools.modules.into()),
         ("PARTYWALL_TOOLS_PYTHON", tools.python.into()),
+        ("PARTYWALL_TOOLS_CHROMIUM", tools.chromium.into()),
     ])
 }
 

@@ -83,9 +83,11 @@ impl Stand {
         let data = root().join(format!("target/conformance/data-{}", std::process::id()));
         std::fs::create_dir_all(&data).with_context(|| format!("`{}` cannot be made", data.display()))?;
         let (fixture, upstream) = Process::start(binary("fixture").args(answers), "listening on ")?;
-        let demo = ["demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-file"];
         let mut gateway = binary("partywall");
-        gateway.args(demo).arg(log_file(&data)).arg("--data").arg(&data);
+        gateway
+            .arg("demo")
+            .args(["--listen", "--admin-listen", "--issuer-listen"].map(|flag| [flag, "127.0.0.1:0"]).concat());
+        gateway.arg("--log-file").arg(log_file(&data)).arg("--data").arg(&data);
         let (gateway, url) = Process::start(&mut gateway, "URL for both")?;
         let address = url.trim().trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
         apply(&data, upstream.trim())?;

@@ -1,17 +1,18 @@
 //! What the tests need beside Rust, installed into `target/tools`: Node 22, the official clients and servers from npm, and
 //! a Python environment.
 //!
-//! The versions are pinned in `tests/clients`; this only installs them, and only when they changed. Nothing is installed
-//! for the whole machine but the two installers themselves, where the machine lacks them and lets us.
+//! The versions are pinned in `tests/clients`; this only installs them, and only when they changed. What has to be there
+//! for the whole machine, `machine` sees to.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::run::{root, run, succeeds};
+use crate::machine;
+use crate::run::{root, run, talking_to_stderr};
 
 /// Where everything is.
 #[derive(Debug, Clone)]
@@ -22,10 +23,9 @@ pub(crate) struct Tools {
     pub(crate) modules: PathBuf,
     /// The Python of the environment that has the client library.
     pub(crate) python: PathBuf,
+    /// A Chromium, of the machine's.
+    pub(crate) chromium: PathBuf,
 }
-
-/// Debian's packages for what the installs start with.
-const APT_PACKAGES: [&str; 2] = ["npm", "python3-venv"];
 
 /// The manifests that npm reads.
 const NPM_MANIFESTS: [&str; 3] = [".npmrc", "package.json", "package-lock.json"];
@@ -43,14 +43,14 @@ pub(crate) fn ensure() -> Result<Tools> {
     let modules = Install { what: "node modules", dir: tools.join("npm"), pinned: pinned(&NPM_MANIFESTS)? };
     let python = Install { what: "python environment", dir: tools.join("venv"), pinned: pinned(&[PIP_MANIFEST])? };
     if !(modules.is_done() && python.is_done()) {
-        installers()?;
+        machine::installers()?;
     }
     modules.ensure(npm)?;
     python.ensure(pip)?;
-    tools_in(&modules.dir.join("node_modules"), &python.dir)
+    tools_in(&modules.dir.join("node_modules"), &python.dir, machine::chromium()?)
 }
 
-fn tools_in(modules: &Path, venv: &Path) -> Result<Tools> {
+fn tools_in(modules: &Path, venv: &Path, chromium: PathBuf) -> Result<Tools> {
     let machine = match std::env::consts::ARCH {
         "x86_64" => "x64",
         "aarch64" => "arm64",
@@ -65,7 +65,7 @@ fn tools_in(modules: &Path, venv: &Path) -> Result<Tools> {
             bail!("`{}` is missing; remove `target/tools` and run this again", program.display());
         }
     }
-    Ok(Tools { node, modules: modules.to_owned(), python })
+    Ok(Tools { node, modules: modules.to_owned(), python, chromium })
 }
 
 /// One directory that an installer fills.
@@ -123,38 +123,6 @@ fn pip(dir: &Path) -> Result<()> {
     run(talking_to_stderr(pip))
 }
 
-/// Sees to `npm` and `python3 -m venv`. On a Debian where we are root they are two packages away; elsewhere we say so.
-fn installers() -> Result<()> {
-    if installers_work() {
-        return Ok(());
-    }
-    eprintln!("installing {} with apt-get", APT_PACKAGES.join(" and "));
-    let apt = |arguments: &[&str]| {
-        let mut apt = Command::new("apt-get");
-        apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
-        run(talking_to_stderr(apt))
-    };
-    // A new machine may have no list of packages at all; a failed refresh still leaves the old one to try.
-    let _ = apt(&["update", "-qq"]);
-    let installed = apt(&[["install", "-y", "-qq", "--no-install-recommends"].as_slice(), &APT_PACKAGES].concat());
-    if installed.is_err() || !installers_work() {
-        bail!(
-            "the tests need `npm` and `python3 -m venv`\nhint: on Debian: apt-get install {}",
-            APT_PACKAGES.join(" ")
-        );
-    }
-    Ok(())
-}
-
-fn installers_work() -> bool {
-    let mut npm = Command::new("npm");
-    npm.arg("--version");
-    let mut venv = Command::new("python3");
-    // Debian ships the `venv` module without what it needs to bring pip along.
-    venv.args(["-c", "import venv, ensurepip"]);
-    succeeds(npm) && succeeds(venv)
-}
-
 fn pinned(manifests: &[&str]) -> Result<String> {
     let read = |name: &&str| {
         let path = manifest(name);
@@ -165,10 +133,4 @@ fn pinned(manifests: &[&str]) -> Result<String> {
 
 fn manifest(name: &str) -> PathBuf {
     root().join("tests/clients").join(name)
-}
-
-/// Installers print their progress; the caller's stdout is for results.
-fn talking_to_stderr(mut command: Command) -> Command {
-    command.stdin(Stdio::null()).stdout(std::io::stderr());
-    command
 }

@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::data::{Data, Running};
+use crate::key_source::HttpKeySource;
 use crate::keys::{self, KeyRing};
-use crate::ports::{GatewayProber, GivenKeysAlone, ThisNode};
-use crate::refresh;
+use crate::ports::{GatewayProber, ThisNode};
+use crate::{refresh, tls};
 
 /// The name under which the first operator's deeds are on record.
 const BOOTSTRAP: &str = "bootstrap";
@@ -33,8 +34,12 @@ pub(crate) struct Plan {
     pub(crate) public_url: Option<String>,
     /// By which other names the front listener may be called.
     pub(crate) names: Names,
-    /// Whether documents may trust a development issuer.
-    pub(crate) development: bool,
+    /// What the front listener shows over TLS; none: it speaks plain HTTP.
+    pub(crate) tls: Option<tls::Pair>,
+    /// What connections to upstreams trust and show.
+    pub(crate) upstreams: tls::Upstreams,
+    /// Where a development issuer serves; none: no document may trust one.
+    pub(crate) development: Option<SocketAddr>,
 }
 
 /// Names beside the public URL.
@@ -55,8 +60,12 @@ pub(crate) struct Assembly {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) running: Running,
     pub(crate) stop: CancellationToken,
+    issuers_keys: Arc<HttpKeySource>,
+    /// For the development issuer, until somebody takes it.
+    pub(crate) issuer: Option<TcpListener>,
     follower: Follower,
     front: TcpListener,
+    tls: Option<partywall_gateway::Tls>,
     admin: TcpListener,
     _lock: std::fs::File,
 }
@@ -64,12 +73,9 @@ pub(crate) struct Assembly {
 impl Assembly {
     pub(crate) async fn new(plan: Plan) -> anyhow::Result<Self> {
         let lock = plan.data.lock()?;
-        let front = bind(plan.listen, "--listen").await?;
-        let admin = bind(plan.admin_listen, "--admin-listen").await?;
+        let Listeners { front, admin, issuer } = Listeners::bind(&plan).await?;
         let listening = front.local_addr()?;
-        let public_url = plan.public_url.unwrap_or_else(|| format!("http://{listening}"));
-        let public_url = PublicUrl::new(&public_url, listening).map_err(|why| anyhow!("public_url: {why}"))?;
-        let public_url = public_url.allowing(&plan.names.hosts, plan.names.origins, plan.names.proxies);
+        let public_url = public_url(&plan, listening)?;
         let keys = open_keys(&plan.data)?;
         let store = open_store(&plan.data)?;
         let authority = Arc::new(SystemAuthority::take().context("the system authority is taken")?);
@@ -77,17 +83,19 @@ impl Assembly {
         let ledger = open_books(&plan.data)?;
         let stop = CancellationToken::new();
         let follower = Follower::start(store.clone(), Arc::clone(&authority), &stop).await?;
-        if !plan.development {
+        if plan.development.is_none() {
             refuse_development(&follower)?;
         }
         let signer = Signer::new(public_url.as_str(), &keys.signing_key(&store, &authority, keys::ASSERTIONS)?)
             .map_err(|why| anyhow!(why))?;
         let said = remembered(&store, &authority)?;
         let running = Running {
-            admin: format!("http://{}", admin.local_addr()?),
+            admin: url_of(&admin)?,
             public: public_url.as_str().to_owned(),
+            issuer: issuer.as_ref().map(url_of).transpose()?,
             pid: std::process::id(),
         };
+        let issuers_keys = Arc::new(HttpKeySource::new(vec![listening, admin.local_addr()?]));
         let gateway = Arc::new(Gateway::new(
             follower.snapshot(),
             ledger.clone(),
@@ -95,7 +103,8 @@ impl Assembly {
             signer,
             said,
             public_url,
-            Arc::new(GivenKeysAlone),
+            Arc::clone(&issuers_keys) as _,
+            tls::upstreams(&plan.upstreams)?,
         ));
         let control = Control::new(Parts {
             store: store.clone(),
@@ -104,10 +113,12 @@ impl Assembly {
             listener: admin.local_addr()?,
             prober: Arc::new(GatewayProber { gateway: Arc::clone(&gateway), authority: Arc::clone(&authority) }),
             fleet: Arc::new(ThisNode(follower.enforcement())),
+            keys: Arc::clone(&issuers_keys) as _,
             ledger,
             public_url: running.public.clone(),
-            development: plan.development,
+            development: plan.development.is_some(),
         });
+        let tls = plan.tls.clone().map(|pair| tls::listener(pair, stop.clone())).transpose()?;
         plan.data.write_running(&running)?;
         Ok(Self {
             store,
@@ -118,8 +129,11 @@ impl Assembly {
             gateway,
             running,
             stop,
+            issuers_keys,
+            issuer,
             follower,
             front,
+            tls,
             admin,
             _lock: lock,
         })
@@ -128,13 +142,15 @@ impl Assembly {
     /// Serves until `stop` is cancelled; drains, then returns. `ready` runs once both listeners serve.
     pub(crate) async fn serve(self, ready: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
         let tasks = TaskTracker::new();
-        let front = tasks.spawn(partywall_gateway::serve(Arc::clone(&self.gateway), self.front, self.stop.clone()));
+        let front =
+            tasks.spawn(partywall_gateway::serve(Arc::clone(&self.gateway), self.front, self.tls, self.stop.clone()));
         let router = partywall_control::router(self.control);
         let admin = axum::serve(self.admin, router).with_graceful_shutdown(self.stop.clone().cancelled_owned());
         tasks.spawn(
             async move { admin.await.map_err(|error| tracing::warn!(event = event::CONNECTION, cause = %error)) },
         );
         tasks.spawn(refresh::run(Arc::clone(&self.gateway), self.store, self.authority, self.stop.clone()));
+        tasks.spawn(refresh::forget_keys(Arc::clone(&self.gateway), self.issuers_keys, self.stop.clone()));
         let done = ready.await;
         if done.is_ok() {
             tracing::info!(event = event::READY, public_url = self.running.public, admin = self.running.admin);
@@ -150,6 +166,36 @@ impl Assembly {
         tracing::info!(event = event::STOPPED, connections_cut = cut);
         done
     }
+}
+
+struct Listeners {
+    front: TcpListener,
+    admin: TcpListener,
+    issuer: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn bind(plan: &Plan) -> anyhow::Result<Self> {
+        let front = bind(plan.listen, "--listen").await?;
+        let admin = bind(plan.admin_listen, "--admin-listen").await?;
+        let issuer = match plan.development {
+            Some(address) => Some(bind(address, "--issuer-listen").await?),
+            None => None,
+        };
+        Ok(Self { front, admin, issuer })
+    }
+}
+
+fn public_url(plan: &Plan, listening: SocketAddr) -> anyhow::Result<PublicUrl> {
+    let scheme = if plan.tls.is_some() { "https" } else { "http" };
+    let url = plan.public_url.clone().unwrap_or_else(|| format!("{scheme}://{listening}"));
+    let url = PublicUrl::new(&url, listening).map_err(|why| anyhow!("public_url: {why}"))?;
+    let Names { hosts, origins, proxies } = &plan.names;
+    Ok(url.allowing(hosts, origins.clone(), proxies.clone()))
+}
+
+fn url_of(listener: &TcpListener) -> std::io::Result<String> {
+    Ok(format!("http://{}", listener.local_addr()?))
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {

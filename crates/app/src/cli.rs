@@ -2,6 +2,7 @@
 
 mod apply;
 mod explain;
+mod issuer;
 mod print;
 mod tenant;
 mod token;
@@ -55,6 +56,11 @@ enum Command {
         #[command(subcommand)]
         command: Tenant,
     },
+    /// Look at issuers, and try the way to a token of one
+    Issuer {
+        #[command(subcommand)]
+        command: Issuer,
+    },
     /// Make a token with the development issuer of a demo
     Token(Token),
     /// Explain a token or a request: which tenant, by which rule, what is left, why refused
@@ -79,6 +85,29 @@ enum Tenant {
     Show {
         /// Its name
         name: String,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        admin: Admin,
+    },
+}
+
+#[derive(Subcommand)]
+enum Issuer {
+    /// List the trusted issuers
+    List {
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        admin: Admin,
+    },
+    /// Walk from its metadata to a tenant, and say what to change where the way ends
+    Test {
+        /// The name of its document
+        name: String,
+        /// Look at a token of it too: from this file, or from stdin with `-`. It is never printed
+        #[arg(long, value_name = "FILE|-")]
+        token: Option<String>,
         #[command(flatten)]
         output: Output,
         #[command(flatten)]
@@ -190,6 +219,12 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Tenant { command: Tenant::Show { name, output, admin } } => {
             tenant::show(&admin.client()?, &name, output.output).await
+        }
+        Command::Issuer { command: Issuer::List { output, admin } } => {
+            issuer::list(&admin.client()?, output.output).await
+        }
+        Command::Issuer { command: Issuer::Test { name, token, output, admin } } => {
+            issuer::test(&admin.client()?, &name, token.as_deref(), output.output).await
         }
         Command::Token(token) => token::run(&token),
         Command::Explain(explain) => explain::run(&explain).await,

@@ -19,6 +19,9 @@ pub(crate) struct Running {
     pub(crate) admin: String,
     /// The URL that clients use.
     pub(crate) public: String,
+    /// The URL of the development issuer, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) issuer: Option<String>,
     /// The process.
     pub(crate) pid: u32,
 }

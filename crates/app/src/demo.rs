@@ -10,6 +10,7 @@ mod tour;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -23,9 +24,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assembly::{Assembly, Names, Plan, stop_on_signal};
 use crate::data::Data;
-use crate::development::{DevelopmentIssuer, Grant};
+use crate::development::{self, DevelopmentIssuer, Grant};
 use crate::keys::DEVELOPMENT_ISSUER;
 use crate::log;
+use crate::tls::Upstreams;
 
 /// How long the tokens that the demo prints live. A day: a demo is shown more than once.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
@@ -42,6 +44,9 @@ pub(crate) struct Arguments {
     /// Where operators connect
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7401")]
     pub(crate) admin_listen: SocketAddr,
+    /// Where people sign in for tokens; loopback only
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7402")]
+    pub(crate) issuer_listen: SocketAddr,
     /// Put this MCP server (Streamable HTTP) behind the gateway in place of notes
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
@@ -54,7 +59,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
-    if !demo.listen.ip().is_loopback() || !demo.admin_listen.ip().is_loopback() {
+    if [demo.listen, demo.admin_listen, demo.issuer_listen].iter().any(|address| !address.ip().is_loopback()) {
         bail!(
             "the demo listens on loopback alone, since whoever reaches its issuer can be anybody; use 127.0.0.1, or \
              `partywall serve` with an issuer of your own"
@@ -63,17 +68,21 @@ pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
     demo.server.as_deref().map_or(Ok(()), check_url)?;
     let log = log::start(demo.log_file.as_deref())?;
     let data = Data::create(&demo.data)?;
-    let assembly = Assembly::new(Plan {
+    let mut assembly = Assembly::new(Plan {
         data: data.clone(),
         listen: demo.listen,
         admin_listen: demo.admin_listen,
         public_url: None,
         names: Names::default(),
-        development: true,
+        tls: None,
+        upstreams: Upstreams::default(),
+        development: Some(demo.issuer_listen),
     })
     .await?;
     stop_on_signal(assembly.stop.clone());
+    let listener = assembly.issuer.take().context("the issuer has no listener")?;
     let stage = Stage::new(&assembly, &demo, data)?;
+    development::serve(stage.issuer.clone(), stage.gateway.clone(), listener, stage.stop.clone())?;
     // The tour shows to each call its line, so it keeps the lines in place of writing them.
     let tap = demo.tour.then(|| log.tap());
     let stop = assembly.stop.clone();
@@ -110,11 +119,11 @@ struct Stage {
     data: Data,
     public: String,
     admin: String,
-    issuer: DevelopmentIssuer,
+    issuer: Arc<DevelopmentIssuer>,
     control: Control,
     operator: Operator,
-    gateway: std::sync::Arc<partywall_gateway::Gateway>,
-    authority: std::sync::Arc<partywall_identity::SystemAuthority>,
+    gateway: Arc<partywall_gateway::Gateway>,
+    authority: Arc<partywall_identity::SystemAuthority>,
     /// The name of the server in the catalog.
     server: &'static str,
     stop: CancellationToken,
@@ -122,12 +131,13 @@ struct Stage {
 
 impl Stage {
     fn new(assembly: &Assembly, demo: &Arguments, data: Data) -> anyhow::Result<Self> {
+        let issuer = assembly.running.issuer.as_deref().context("the demo has no issuer")?;
         let key = assembly.keys.signing_key(&assembly.store, &assembly.authority, DEVELOPMENT_ISSUER)?;
         Ok(Self {
             data,
             public: assembly.running.public.clone(),
             admin: assembly.running.admin.clone(),
-            issuer: DevelopmentIssuer::new(&assembly.running.public, &key),
+            issuer: Arc::new(DevelopmentIssuer::new(issuer, &key)),
             control: assembly.control.clone(),
             operator: assembly.operator.clone(),
             gateway: assembly.gateway.clone(),
@@ -168,7 +178,14 @@ impl Stage {
     /// A token for one of the demo's tenants.
     fn token(&self, tenant: &str, subject: &str, scope: &str) -> anyhow::Result<String> {
         let audience = format!("{}/mcp", self.public);
-        self.issuer.token(&Grant { tenant, subject, scope, audience: &audience, lifetime: TOKEN_LIFETIME })
+        self.issuer.token(&Grant {
+            client: development::OWN_CLIENT,
+            tenant,
+            subject,
+            scope,
+            audience: &audience,
+            lifetime: TOKEN_LIFETIME,
+        })
     }
 
     /// The URL that both customers use.

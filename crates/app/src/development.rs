@@ -1,14 +1,44 @@
-//! The development issuer: whoever has the data folder makes tokens. `serve` refuses a store that trusts one.
+//! The development issuer: whoever reaches it can be anybody. It signs tokens, and it lets people sign in for them, by
+//! authorization code with PKCE, so that any client logs in as it would elsewhere. `serve` refuses a store that trusts
+//! one.
 
+// In the order in which a client meets them.
+mod listener;
+
+mod metadata;
+
+mod register;
+
+mod authorize;
+
+mod page;
+
+mod exchange;
+
+// What they stand on.
+mod choices;
+mod desk;
+mod fields;
+mod grants;
+mod redirect;
+mod request;
+mod shelf;
+
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use partywall_gateway::Gateway;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// The name of its document.
 pub(crate) const NAME: &str = "development";
+/// The client of tokens that nobody signed in for.
+pub(crate) const OWN_CLIENT: &str = "partywall-cli";
 /// The claim in which it says the tenant.
 pub(crate) const TENANT_CLAIM: &str = "tenant";
 
@@ -21,6 +51,7 @@ pub(crate) struct DevelopmentIssuer {
 
 /// Whom a token is for.
 pub(crate) struct Grant<'a> {
+    pub(crate) client: &'a str,
     pub(crate) tenant: &'a str,
     pub(crate) subject: &'a str,
     pub(crate) scope: &'a str,
@@ -42,13 +73,9 @@ struct Claims<'a> {
 }
 
 impl DevelopmentIssuer {
-    /// The issuer of a gateway known as `public_url`.
-    pub(crate) fn new(public_url: &str, pkcs8: &[u8]) -> Self {
-        Self {
-            url: format!("{public_url}/development-issuer"),
-            key: EncodingKey::from_ec_der(pkcs8),
-            kid: NAME.to_owned(),
-        }
+    /// The issuer that serves at `url`.
+    pub(crate) fn new(url: &str, pkcs8: &[u8]) -> Self {
+        Self { url: url.to_owned(), key: EncodingKey::from_ec_der(pkcs8), kid: NAME.to_owned() }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -71,7 +98,7 @@ impl DevelopmentIssuer {
             iss: &self.url,
             aud: grant.audience,
             sub: grant.subject,
-            client_id: "partywall-cli",
+            client_id: grant.client,
             scope: grant.scope,
             tenant: grant.tenant,
             iat: now,
@@ -80,4 +107,16 @@ impl DevelopmentIssuer {
         };
         Ok(jsonwebtoken::encode(&header, &claims, &self.key)?)
     }
+}
+
+/// Lets people sign in to this gateway, on a listener of its own, until `stop` is cancelled.
+pub(crate) fn serve(
+    issuer: Arc<DevelopmentIssuer>,
+    gateway: Arc<Gateway>,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let router = listener::router(desk::Desk::new(issuer, gateway), listener.local_addr()?);
+    tokio::spawn(listener::serve(listener, router, stop.cancelled_owned()));
+    Ok(())
 }

@@ -12,12 +12,14 @@ mod cli;
 mod data;
 mod demo;
 mod development;
+mod key_source;
 mod keys;
 mod log;
 mod ports;
 mod refresh;
 mod serve;
 mod settings;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -40,16 +40,3 @@ impl Prober for GatewayProber {
         })
     }
 }
-
-/// Keys as the documents give them; nothing is fetched.
-pub(crate) struct GivenKeysAlone;
-
-impl partywall_identity::KeySource for GivenKeysAlone {
-    fn known(&self, _: &partywall_domain::IssuerName) -> Option<Arc<partywall_identity::KeySet>> {
-        None
-    }
-
-    fn fetch<'a>(&'a self, _: &'a partywall_identity::IssuerSettings, _: Option<&'a str>) -> BoxFuture<'a, ()> {
-        Box::pin(async {})
-    }
-}

@@ -1,4 +1,5 @@
-//! Asking the upstreams again what they speak, each after its own time to live.
+//! What is kept for a while is renewed, and what is not needed any more is forgotten: what upstreams said of themselves,
+//! each after its own time to live, and the keys of issuers that left the configuration.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use partywall_gateway::{Gateway, Probe};
 use partywall_identity::{Job, SystemAuthority};
 use partywall_store::Store;
 use tokio_util::sync::CancellationToken;
+
+use crate::key_source::HttpKeySource;
 
 /// How often to look whose time is over. Default 1 s: the shortest time to live there is.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -29,6 +32,17 @@ pub(crate) async fn run(gateway: Arc<Gateway>, store: Store, authority: Arc<Syst
                 ask(&gateway, &store, &authority, &server, &url).await;
                 asked.insert(url, Instant::now());
             }
+        }
+    }
+}
+
+/// Lets go of the keys of issuers that are not trusted any more. Runs until `stop`.
+pub(crate) async fn forget_keys(gateway: Arc<Gateway>, keys: Arc<HttpKeySource>, stop: CancellationToken) {
+    let mut seen = None;
+    while tokio::time::timeout(LOOK_EVERY, stop.cancelled()).await.is_err() {
+        let snapshot = gateway.snapshot.load_full();
+        if seen.replace(snapshot.revision()) != Some(snapshot.revision()) {
+            keys.retain(snapshot.issuers().map(partywall_identity::Issuer::settings));
         }
     }
 }

@@ -22,7 +22,9 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
             origins: settings.allowed_origins,
             proxies: settings.trusted_proxies,
         },
-        development: false,
+        tls: settings.tls,
+        upstreams: settings.upstreams,
+        development: None,
     })
     .await?;
     stop_on_signal(assembly.stop.clone());

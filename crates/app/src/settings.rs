@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use partywall_control::{Located, wire};
 use partywall_documents::{Mistakes, Table};
 
+use crate::tls::{Pair, Upstreams};
+
 /// What `serve` needs to know before it can read any document.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -18,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) tls: Option<Pair>,
+    pub(crate) upstreams: Upstreams,
     pub(crate) log_file: Option<PathBuf>,
 }
 
@@ -85,6 +89,8 @@ impl Settings {
             );
         }
         let trusted_proxies = networks(&mut table);
+        let tls = table.table("tls").and_then(pair);
+        let upstreams = table.table("upstream_tls").map(upstreams).unwrap_or_default();
         let log_file = table.text("log_file").map(PathBuf::from);
         table.finish();
         Some(Self {
@@ -95,6 +101,8 @@ impl Settings {
             allowed_hosts,
             allowed_origins,
             trusted_proxies,
+            tls,
+            upstreams,
             log_file,
         })
     }
@@ -114,6 +122,29 @@ fn is_origin(text: &str) -> bool {
     let uri =
         text.parse::<http::Uri>().ok().filter(|uri| uri.path() == "/" && uri.query().is_none() && !text.ends_with('/'));
     uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
+}
+
+/// `{ cert = "…", key = "…" }`.
+fn pair(mut table: Table<'_>) -> Option<Pair> {
+    table.required("cert", "/etc/partywall/tls.crt");
+    table.required("key", "/etc/partywall/tls.key");
+    let (cert, key) = (table.text("cert").map(PathBuf::from), table.text("key").map(PathBuf::from));
+    table.finish();
+    Some(Pair { cert: cert?, key: key? })
+}
+
+/// `{ ca = "…", cert = "…", key = "…" }`, each as far as it is needed.
+fn upstreams(mut table: Table<'_>) -> Upstreams {
+    let mut path = |field| table.text(field).map(PathBuf::from);
+    let (ca, cert, key) = (path("ca"), path("cert"), path("key"));
+    if cert.is_some() != key.is_some() {
+        table.mistake(
+            if cert.is_some() { "key" } else { "cert" },
+            "a certificate and its key belong together; give both",
+        );
+    }
+    table.finish();
+    Upstreams { ca, pair: cert.zip(key).map(|(cert, key)| Pair { cert, key }) }
 }
 
 fn networks(table: &mut Table<'_>) -> Vec<IpNet> {

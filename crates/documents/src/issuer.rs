@@ -2,6 +2,7 @@
 
 use partywall_domain::{IssuerName, Profile, Shape};
 
+use crate::networks;
 use crate::table::Table;
 
 /// An OAuth authorization server that the platform trusts, as its document says.
@@ -59,6 +60,7 @@ impl Issuer {
     }
 
     fn check(&self, table: &Table<'_>) {
+        networks::check(table, "private_networks", &self.private_networks);
         if self.jwks.is_some() && self.jwks_url.is_some() {
             table.mistake("jwks_url", "`jwks` gives the keys already; keep one of the two");
         }
@@ -111,8 +113,8 @@ fn shape(table: &mut Table<'_>) -> Shape {
     }
     let typ = typ.map(|all| all.iter().map(|typ| typ.to_ascii_lowercase()).collect());
     Shape {
-        // Where a claim marks access tokens, `typ` says nothing.
-        typ: if mark.is_some() { Vec::new() } else { typ.unwrap_or(standard.typ) },
+        // Where a claim marks access tokens, `typ` says nothing, unless the document has it say something as well.
+        typ: typ.unwrap_or(if mark.is_some() { Vec::new() } else { standard.typ }),
         scope: scope.unwrap_or(standard.scope),
         client: client.unwrap_or(standard.client),
         mark: mark.or(standard.mark),

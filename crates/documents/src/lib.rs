@@ -5,6 +5,7 @@
 
 mod globs;
 mod issuer;
+mod networks;
 mod plan;
 mod server;
 mod table;

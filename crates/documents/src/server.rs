@@ -57,17 +57,16 @@ pub(crate) fn upstream_url(text: &str, plain_http: bool) -> Result<Arc<str>, Str
     if uri.authority().is_some_and(|authority| authority.as_str().len() > host.len() && uri.port_u16().is_none()) {
         return Err(format!("`{text}` has a port that is none"));
     }
-    let port = uri.port_u16().filter(|port| *port != 80).map(|port| format!(":{port}")).unwrap_or_default();
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let port = uri.port_u16().filter(|port| *port != usual).map(|port| format!(":{port}")).unwrap_or_default();
     match uri.scheme_str() {
         Some("http") if loopback || plain_http => Ok(format!("http://{host}{port}{}", uri.path()).into()),
         Some("http") => Err(format!(
-            "`{host}` is not this host, and plain HTTP shows everyone on the way what tenants say; put a TLS tunnel on \
-             this host before it, or accept the open hop by name with `plain_http = true`"
+            "`{host}` is not this host, and plain HTTP shows everyone on the way what tenants say; use `https`, or \
+             accept the open hop by name with `plain_http = true`"
         )),
-        Some("https") => {
-            Err("`https` upstreams are not served by this version; put a TLS tunnel on this host before it and give its URL".to_owned())
-        }
-        _ => Err(format!("`{text}` is not an `http` URL")),
+        Some("https") => Ok(format!("https://{host}{port}{}", uri.path()).into()),
+        _ => Err(format!("`{text}` is not an `https` or `http` URL")),
     }
 }
 

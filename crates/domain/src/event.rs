@@ -42,6 +42,8 @@ events! {
     RECOVERED = "journal_recovered";
     /// A line was written by a library.
     LIBRARY = "library";
+    /// The listener's certificate was renewed, or could not be.
+    CERTIFICATE = "certificate_renewed";
     /// Something was dropped; the line carries the count.
     DROPPED = "dropped";
 }

@@ -46,7 +46,7 @@ use partywall_tenancy::{SealKeys, Snapshot};
 use tokio_util::sync::CancellationToken;
 
 pub use front::{FRONT_ROUTES, FrontRoute};
-pub use listener::{DRAIN_TIMEOUT, serve};
+pub use listener::{DRAIN_TIMEOUT, Tls, serve};
 pub use public_url::PublicUrl;
 pub use reply::ReplyBody;
 pub use said::SaidBook;
@@ -89,6 +89,7 @@ impl Gateway {
         said: Arc<SaidBook>,
         public_url: PublicUrl,
         keys: Arc<dyn KeySource>,
+        upstream_tls: rustls::ClientConfig,
     ) -> Self {
         Self {
             snapshot,
@@ -99,7 +100,7 @@ impl Gateway {
             public_url,
             keys,
             verified: Verified::default(),
-            pools: Pools::default(),
+            pools: Pools::new(upstream_tls),
             draining: CancellationToken::new(),
         }
     }

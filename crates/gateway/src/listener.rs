@@ -10,8 +10,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use partywall_domain::event;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
@@ -28,24 +32,28 @@ const HEADERS_MAX: usize = 100;
 /// How long a drain may take before what is left is cut. Default 30 s: the usual grace of an orchestrator.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What the listener shows to clients over TLS; what is sent here holds for the next connection.
+pub type Tls = watch::Receiver<Arc<ServerConfig>>;
+
 /// Serves until `stop` is cancelled, then drains: no new connections, long-lived streams end, calls finish.
 ///
 /// Returns the number of connections that were cut because the drain took longer than [`DRAIN_TIMEOUT`].
-pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: CancellationToken) -> usize {
+pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Option<Tls>, stop: CancellationToken) -> usize {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             (stream, place) = accept(&listener, &places) => {
-                tokio::spawn(connection(Arc::clone(&gateway), stream, graceful.watcher(), place));
+                let tls = tls.as_ref().map(|tls| TlsAcceptor::from(Arc::clone(&tls.borrow())));
+                tokio::spawn(connection(Arc::clone(&gateway), stream, tls, graceful.watcher(), place));
             }
         }
     }
     drop(listener);
     gateway.draining.cancel();
     let left = graceful.count();
-    match tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await {
+    match timeout(DRAIN_TIMEOUT, graceful.shutdown()).await {
         Ok(()) => 0,
         Err(_) => left,
     }
@@ -66,10 +74,31 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, 
     }
 }
 
-async fn connection(gateway: Arc<Gateway>, stream: TcpStream, watcher: Watcher, place: Option<OwnedSemaphorePermit>) {
+async fn connection(
+    gateway: Arc<Gateway>,
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    watcher: Watcher,
+    place: Option<OwnedSemaphorePermit>,
+) {
     // Small answers must not wait for the next acknowledgement.
     let _ = stream.set_nodelay(true);
     let peer = stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    match tls {
+        None => requests(gateway, stream, peer, watcher).await,
+        Some(tls) => match timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+            Ok(Ok(stream)) => requests(gateway, stream, peer, watcher).await,
+            Ok(Err(error)) => tracing::debug!(event = event::CONNECTION, cause = %error),
+            Err(_) => tracing::debug!(event = event::CONNECTION, cause = "the TLS handshake took too long"),
+        },
+    }
+    drop(place);
+}
+
+async fn requests<S>(gateway: Arc<Gateway>, stream: S, peer: IpAddr, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
         async move { Ok::<_, Infallible>(gateway.answer(request, peer).await) }
@@ -83,5 +112,4 @@ async fn connection(gateway: Arc<Gateway>, stream: TcpStream, watcher: Watcher, 
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(event = event::CONNECTION, cause = %error);
     }
-    drop(place);
 }

@@ -278,5 +278,6 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 type Body = Full<Bytes>;
-type Client = hyper_util::client::legacy::Client<hyper_util::client::legacy::connect::HttpConnector, Body>;
+type Connector = hyper_rustls::HttpsConnector<hyper_util::client::legacy::connect::HttpConnector>;
+type Client = hyper_util::client::legacy::Client<Connector, Body>;
 type Url = Arc<str>;

@@ -30,7 +30,8 @@ pub(crate) async fn run(explain: &Explain) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(source: &str) -> anyhow::Result<String> {
+/// A token out of a file, or out of stdin for `-`.
+pub(super) fn read(source: &str) -> anyhow::Result<String> {
     if source != "-" {
         return std::fs::read_to_string(source).with_context(|| {
             format!("the token file `{source}` cannot be read; pass another, or `--token -` and the token on stdin")

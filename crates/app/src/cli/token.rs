@@ -9,7 +9,7 @@ use partywall_store::Store;
 
 use crate::cli::Token;
 use crate::data::Data;
-use crate::development::{DevelopmentIssuer, Grant, NAME};
+use crate::development::{DevelopmentIssuer, Grant, NAME, OWN_CLIENT};
 use crate::keys::{DEVELOPMENT_ISSUER, KeyRing};
 
 pub(crate) fn run(token: &Token) -> anyhow::Result<ExitCode> {
@@ -29,14 +29,16 @@ pub(crate) fn run(token: &Token) -> anyhow::Result<ExitCode> {
         Some(server) => format!("{}/mcp/{}", running.public, server.parse::<ServerName>()?),
         None => format!("{}/mcp", running.public),
     };
+    let issuer = running.issuer.context("the demo ran last before it had sign-in; start `partywall demo` again")?;
     let grant = Grant {
+        client: OWN_CLIENT,
         tenant: &token.tenant,
         subject: &token.subject,
         scope: &token.scope,
         audience: &audience,
         lifetime: token.ttl,
     };
-    println!("{}", DevelopmentIssuer::new(&running.public, &key).token(&grant)?);
+    println!("{}", DevelopmentIssuer::new(&issuer, &key).token(&grant)?);
     Ok(ExitCode::SUCCESS)
 }
 

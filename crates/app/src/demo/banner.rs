@@ -8,6 +8,7 @@ pub(super) fn print(stage: &Stage) -> anyhow::Result<()> {
     let data = stage.data.path().display();
     println!("Partywall serves two customers behind one URL. Ctrl-C stops it.\n");
     println!("  URL for both     {url}");
+    println!("  issuer           {}", stage.issuer.url());
     println!("  admin listener   {admin}   (token in {data}/operator.token)");
     println!(
         "  documents        {data}/{}\n",
@@ -16,15 +17,17 @@ pub(super) fn print(stage: &Stage) -> anyhow::Result<()> {
     println!("Tokens (a day long; `partywall token --data {data} --tenant acme --subject ann` makes more):\n");
     println!("export ACME={acme}\nexport GLOBEX={globex}\n");
     println!("A call with curl:\n\n{}\n", curl(stage));
-    println!("MCP Inspector, from the command line and as a page:\n");
+    println!("MCP Inspector, from the command line:\n");
     println!(
-        "npx @modelcontextprotocol/inspector --cli {url} --transport http --method tools/list --header \"Authorization: Bearer $ACME\""
+        "npx @modelcontextprotocol/inspector --cli {url} --transport http --method tools/list --header \"Authorization: Bearer $ACME\"\n"
     );
-    println!("npx @modelcontextprotocol/inspector --transport http --server-url {url}\n");
     println!("Claude Code:\n");
     println!("claude mcp add --transport http acme-{0} {url} --header \"Authorization: Bearer $ACME\"\n", stage.server);
     println!("VS Code, in .vscode/mcp.json:\n");
     println!("{}\n", vs_code(&url, &acme)?);
+    println!("Without a token, a client opens a page on which you pick tenant and name:\n");
+    println!("npx @modelcontextprotocol/inspector --transport http --server-url {url}");
+    println!("claude mcp add --transport http {} {url}\n", stage.server);
     println!("Then look at whose call it was:\n");
     println!("partywall tenant list --data {data}");
     println!("partywall explain --data {data} REQUEST_ID    (from the `partywall-request-id` header or a log line)");

@@ -22,7 +22,7 @@ use crate::world::{Fixture, PARTYWALL, World, log_file};
 fn demo(data: &Path, arguments: &[&str]) -> std::process::Output {
     let log = log_file();
     let mut all = vec!["demo", "--data", data.to_str().unwrap(), "--log-file", log.to_str().unwrap()];
-    for flag in ["--listen", "--admin-listen"] {
+    for flag in ["--listen", "--admin-listen", "--issuer-listen"] {
         if !arguments.contains(&flag) {
             all.extend([flag, "127.0.0.1:0"]);
         }
@@ -37,7 +37,8 @@ fn the_banner_has_everything_ready_to_paste() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let fixture = runtime.block_on(Fixture::start(Options::default()));
         let mut command = Command::new(PARTYWALL);
-        command.args(["demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"]);
+        command.args(["demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        command.args(["--issuer-listen", "127.0.0.1:0", "--data"]);
         command.arg(folder.path()).arg("--log-file").arg(log_file());
         if name == "own-server" {
             command.args(["--server", &fixture.url]);
@@ -85,6 +86,8 @@ fn what_a_demo_cannot_do_it_says_with_the_next_step() {
     for (name, arguments) in [
         ("busy-port", ["--listen", &*taken]),
         ("busy-admin-port", ["--admin-listen", &taken]),
+        ("busy-issuer-port", ["--issuer-listen", &taken]),
+        ("issuer-beyond-loopback", ["--issuer-listen", "0.0.0.0:0"]),
         ("beyond-loopback", ["--listen", "0.0.0.0:0"]),
         ("admin-beyond-loopback", ["--admin-listen", "0.0.0.0:0"]),
         ("server-with-nobody-there", ["--server", &nobody]),
@@ -103,6 +106,7 @@ fn what_a_demo_cannot_do_it_says_with_the_next_step() {
             ("--log-file", log_file().to_str().unwrap().to_owned()),
             ("--listen", "127.0.0.1:0".to_owned()),
             ("--admin-listen", "127.0.0.1:0".to_owned()),
+            ("--issuer-listen", "127.0.0.1:0".to_owned()),
         ];
         for (flag, value) in fixed.iter().filter(|(flag, _)| !arguments.contains(flag)) {
             command.arg(flag).arg(value);

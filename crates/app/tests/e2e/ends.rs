@@ -174,11 +174,11 @@ impl Own {
     async fn set(corporate: &Corporate) -> Self {
         let fixture = Fixture::start(Options { json: true, ..Options::default() }).await;
         let own = Self { world: World::demo(), fixture };
-        own.apply(corporate.document());
+        own.apply(&corporate.document());
         own
     }
 
-    fn apply(&self, issuer: Value) {
+    fn apply(&self, issuer: &Value) {
         let grant = json!({"fixture": {"placement": "shared", "tools": {"allow": ["*"]}}});
         let identities = json!([{"issuer": "corporate", "value": "acme"}]);
         let documents = json!({
@@ -210,9 +210,9 @@ async fn a_token_is_believed_under_the_document_of_now() {
     assert_eq!(statuses().await, [200, 401]);
     // Twice, so that both have been found good before; the key's id stays the same.
     for _ in 0..2 {
-        own.apply(new.document());
+        own.apply(&new.document());
         assert_eq!(statuses().await, [401, 200]);
-        own.apply(old.document());
+        own.apply(&old.document());
         assert_eq!(statuses().await, [200, 401]);
     }
     // While keys are changed over, both count.
@@ -220,9 +220,9 @@ async fn a_token_is_believed_under_the_document_of_now() {
     let by_next = own.token(&next, |claims| claims);
     let mut both = old.document();
     both["jwks"] = json!({"keys": [old.0.jwk(), next.0.jwk()]});
-    own.apply(both);
+    own.apply(&both);
     assert_eq!([own.status(&by_old).await, own.status(&by_next).await], [200, 200]);
-    own.apply(next.document());
+    own.apply(&next.document());
     assert_eq!([own.status(&by_old).await, own.status(&by_next).await], [401, 200]);
     // Whatever else the document says of tokens holds for those that came before it, too.
     for (name, value) in [
@@ -234,9 +234,9 @@ async fn a_token_is_believed_under_the_document_of_now() {
     ] {
         let mut stricter = next.document();
         stricter[name] = value;
-        own.apply(stricter);
+        own.apply(&stricter);
         assert!(matches!(own.status(&by_next).await, 401 | 403), "{name}");
-        own.apply(next.document());
+        own.apply(&next.document());
         assert_eq!(own.status(&by_next).await, 200, "{name}");
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) public: String,
     /// The admin listener's URL.
     pub(crate) admin: String,
+    /// The URL of the development issuer.
+    pub(crate) issuer: String,
 }
 
 impl World {
@@ -43,7 +45,12 @@ impl World {
     pub(crate) fn start(data: TempDir, arguments: &[&str]) -> Self {
         let log = log_file();
         let mut command = Command::new(PARTYWALL);
-        command.args(["demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"]).arg(data.path());
+        command.arg("demo").arg("--data").arg(data.path());
+        for flag in ["--listen", "--admin-listen", "--issuer-listen"] {
+            if !arguments.contains(&flag) {
+                command.args([flag, "127.0.0.1:0"]);
+            }
+        }
         let mut child = command.arg("--log-file").arg(&log).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let since = Instant::now();
@@ -55,7 +62,7 @@ impl World {
         let running = std::fs::read(data.path().join("running.json")).unwrap();
         let running: serde_json::Value = serde_json::from_slice(&running).unwrap();
         let text = |name: &str| running[name].as_str().unwrap().to_owned();
-        Self { child, log, public: text("public"), admin: text("admin"), data }
+        Self { child, log, public: text("public"), admin: text("admin"), issuer: text("issuer"), data }
     }
 
     /// The data folder.
@@ -66,11 +73,6 @@ impl World {
     /// The URL of a server at the gateway.
     pub(crate) fn url(&self, server: &str) -> String {
         format!("{}/mcp/{server}", self.public)
-    }
-
-    /// The process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// The log lines so far that contain `text`.

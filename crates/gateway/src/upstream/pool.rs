@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client as LegacyClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use partywall_domain::TenantId;
 use quick_cache::sync::Cache;
+use rustls::ClientConfig;
 
 use super::Client;
 
@@ -21,30 +23,35 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a connection may take to stand. Default 2 s: upstreams are near.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-pub(crate) struct Pools(Cache<TenantId, Client>);
-
-impl Default for Pools {
-    fn default() -> Self {
-        Self(Cache::new(TENANTS_MAX))
-    }
+pub(crate) struct Pools {
+    clients: Cache<TenantId, Client>,
+    tls: ClientConfig,
 }
 
 impl Pools {
+    /// Pools whose connections to `https` upstreams trust and show what `tls` says.
+    pub(crate) fn new(tls: ClientConfig) -> Self {
+        Self { clients: Cache::new(TENANTS_MAX), tls }
+    }
+
     /// A tenant's pool.
     pub(crate) fn of(&self, tenant: TenantId) -> Client {
-        if let Some(client) = self.0.get(&tenant) {
+        if let Some(client) = self.clients.get(&tenant) {
             return client;
         }
-        let client = client();
-        self.0.insert(tenant, client.clone());
+        let client = client(self.tls.clone());
+        self.clients.insert(tenant, client.clone());
         client
     }
 }
 
-fn client() -> Client {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+fn client(tls: ClientConfig) -> Client {
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    tcp.enforce_http(false);
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
     LegacyClient::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)

@@ -39,7 +39,7 @@ async fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
         |alg: &str| format!("{}.{}.", encode(json!({"typ": "at+jwt", "alg": alg}).to_string()), encode(&payload));
     let stranger = Issuer::new("https://login.stranger.example");
     let impostor = Issuer::new(corporate::URL);
-    let development = format!("{public}/development-issuer");
+    let development = world.issuer.clone();
     let wrong = [
         ("an unknown issuer", stranger.token(good().with("iss", stranger.url()))),
         ("another's key", impostor.token(good())),

@@ -51,7 +51,6 @@ pub(crate) const SERVERS: &[(&str, &str)] = &[
     ("server.notes.url", r#""not a url""#),
     ("server.notes.url", r#""/mcp""#),
     ("server.notes.url", r#""ftp://127.0.0.1/mcp""#),
-    ("server.notes.url", r#""https://notes.example.com/mcp""#),
     ("server.notes.url", r#""http://notes.example.com/mcp""#),
     ("server.notes.url", r#""http://127.0.0.1.example.com/mcp""#),
     ("server.notes.url", r#""http://10.0.0.1/mcp""#),
