@@ -16,7 +16,7 @@ use crate::admin_client::AdminClient;
 /// One step of the way, and how it went.
 #[derive(Serialize)]
 struct Step {
-    step: &'static str,
+    name: &'static str,
     outcome: Outcome,
     told: String,
 }
@@ -31,16 +31,16 @@ enum Outcome {
 }
 
 impl Step {
-    fn ok(step: &'static str, told: impl Into<String>) -> Self {
-        Self { step, outcome: Outcome::Ok, told: told.into() }
+    fn ok(name: &'static str, told: impl Into<String>) -> Self {
+        Self { name, outcome: Outcome::Ok, told: told.into() }
     }
 
-    fn note(step: &'static str, told: impl Into<String>) -> Self {
-        Self { step, outcome: Outcome::Note, told: told.into() }
+    fn note(name: &'static str, told: impl Into<String>) -> Self {
+        Self { name, outcome: Outcome::Note, told: told.into() }
     }
 
-    fn failed(step: &'static str, told: impl Into<String>) -> Self {
-        Self { step, outcome: Outcome::Failed, told: told.into() }
+    fn failed(name: &'static str, told: impl Into<String>) -> Self {
+        Self { name, outcome: Outcome::Failed, told: told.into() }
     }
 }
 
@@ -113,7 +113,7 @@ fn page(steps: &[Step]) -> String {
             Outcome::Note => "note",
             Outcome::Failed => "FAILED",
         };
-        format!("{outcome:<7} {:<13} {}", step.step, print::plain(&step.told))
+        format!("{outcome:<7} {:<13} {}", step.name, print::plain(&step.told))
     };
     steps.iter().map(line).collect::<Vec<_>>().join("\n")
 }

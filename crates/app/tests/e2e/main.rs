@@ -19,6 +19,7 @@ mod connect;
 mod demo;
 mod ends;
 mod fidelity;
+mod issuers;
 mod life;
 mod matrix;
 mod oracles;

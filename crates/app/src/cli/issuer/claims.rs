@@ -72,7 +72,9 @@ fn kind(issuer: &Issuer, header: &Object, claims: &Object) -> Step {
         }
     }
     match ["nonce", "at_hash", "c_hash"].iter().find(|claim| claims.contains_key(**claim)) {
-        Some(claim) if typ != "at+jwt" => Step::failed(STEP, format!("`{claim}` is there, which ID tokens have")),
+        Some(claim) if typ != "at+jwt" || issuer.typ.is_empty() => {
+            Step::failed(STEP, format!("`{claim}` is there, which ID tokens have"))
+        }
         _ => Step::ok(STEP, format!("an access token, with `typ` `{typ}`")),
     }
 }
@@ -91,17 +93,12 @@ fn audience(issuer: &Issuer, claims: &Object) -> Step {
         };
         issuer.resources.iter().any(within) || issuer.audiences.iter().any(|known| known == audience)
     };
-    match all.iter().find(|audience| ours(audience)) {
-        Some(audience) => Step::ok(STEP, *audience),
-        None => {
-            let told = format!(
-                "`{}`, and the document expects `{}` or a server of it; set that at the provider, or name this in `audiences`",
-                said(claims.get("aud")),
-                issuer.resources.join("`, `")
-            );
-            Step::failed(STEP, told)
-        }
+    if let Some(audience) = all.iter().find(|audience| ours(audience)) {
+        return Step::ok(STEP, *audience);
     }
+    let (said, expected) = (said(claims.get("aud")), issuer.resources.join("`, `"));
+    let hint = "set that at the provider, or name what it writes in `audiences`";
+    Step::failed(STEP, format!("`{said}`, and the document expects `{expected}` or a server of it; {hint}"))
 }
 
 fn client(issuer: &Issuer, claims: &Object) -> Step {

@@ -145,7 +145,7 @@ fn tenant(issuer: &Issuer) -> Step {
     let many = issuer.identities;
     match &issuer.tenant_claim {
         _ if many == 0 => Step::failed(STEP, "no tenant has an identity of this issuer; add one to its `identities`"),
-        Some(claim) => Step::ok(STEP, format!("claim `{claim}`, with {many} known values")),
+        Some(claim) => Step::ok(STEP, format!("claim `{claim}`; identities of tenants: {many}")),
         None => Step::ok(STEP, "every token of this issuer means its one tenant"),
     }
 }

@@ -1,7 +1,7 @@
 //! Many at once: one fetch answers all who wait, and strangers with made-up key ids cause next to none.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partywall_identity::KeySource as _;
 use tokio::task::JoinSet;
@@ -54,6 +54,22 @@ async fn one_made_up_key_id_is_not_worth_a_second_fetch() {
     // The floor has passed, so a real new key does not wait behind the ghost.
     server.has_keys(&["a", "b"]);
     assert!(scene.needs(&issuer, "b").await);
+}
+
+#[tokio::test]
+async fn a_key_id_known_to_be_made_up_waits_for_nobody() {
+    let (server, scene) = (Server::start().await, Scene::new());
+    let issuer = issuer("https://a.example", Some(&server.url("/keys")));
+    server.has_keys(&["a"]);
+    assert!(!scene.needs(&issuer, "ghost").await);
+    scene.pass(FLOOR);
+    server.answers("/keys", Answer::Late(Duration::from_secs(1), Box::new(Answer::Text(set(&["a", "b"])))));
+    let (new, ghost) = tokio::join!(scene.needs(&issuer, "b"), async {
+        let begun = Instant::now();
+        assert!(!scene.needs(&issuer, "ghost").await);
+        begun.elapsed()
+    });
+    assert!(new && ghost < Duration::from_millis(500), "it waited {ghost:?} for another's key");
 }
 
 #[tokio::test]

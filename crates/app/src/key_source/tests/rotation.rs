@@ -37,9 +37,12 @@ async fn keys_in_use_are_renewed_beside_the_calls() {
     for _ in 0..100 {
         assert!(scene.source.known(&issuer).is_some(), "nobody waits");
     }
-    while server.asked().len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    let asked_again = async {
+        while server.asked().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), asked_again).await.expect("a fetch began beside the calls");
     // Joins the fetch if it is still under way.
     scene.source.fetch(&issuer, Some("a")).await;
     scene.pass(REFRESH_AFTER + FLOOR);

@@ -131,3 +131,14 @@ async fn our_own_listeners_are_never_asked() {
     assert!(mapped.refused(&settings).await.contains("is a listener of this gateway"));
     assert_eq!(server.asked(), [""; 0], "nothing was sent");
 }
+
+#[tokio::test]
+async fn a_listener_of_ours_is_not_even_connected_to() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a port");
+    listener.set_nonblocking(true).expect("it can be");
+    let own = listener.local_addr().expect("it is bound");
+    let settings = issuer("https://a.example", Some(&format!("http://{own}/keys")));
+    let why = Scene::with(Connector::new(vec![own], Box::new(System))).refused(&settings).await;
+    assert!(why.contains("is a listener of this gateway"), "{why}");
+    assert!(listener.accept().is_err(), "somebody connected");
+}
