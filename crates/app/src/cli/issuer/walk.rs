@@ -130,7 +130,7 @@ fn audience(issuer: &Issuer) -> Step {
         "auth0" => "let the API's identifier be that, and turn on the resource parameter compatibility profile",
         "keycloak" => "let an audience mapper add that",
         "cognito" => "tokens without `aud` count only where the document has `clients`",
-        _ => "what else the provider writes there, name in `audiences`",
+        _ => "if the provider writes something else there, name that in `audiences`",
     };
     if !issuer.audiences.is_empty() {
         let told = format!("`{ours}`, one server of it, or one of `audiences`: {}", issuer.audiences.join(", "));
