@@ -45,10 +45,12 @@ fn a_code_is_good_once_and_for_a_minute() {
     assert!(grants.redeem(&good(&late), now + CODE_LIFETIME).is_err());
 }
 
+/// What makes a good exchange a wrong one.
+type Change = fn(&mut Redeem<'_>);
+
 #[test]
 fn whatever_does_not_fit_spends_the_code() {
     let now = Instant::now();
-    type Change = fn(&mut Redeem<'_>);
     let wrong: [(&str, Change); 4] = [
         ("invalid_grant", |ask| ask.client = "another"),
         ("invalid_grant", |ask| ask.verifier = "another"),
