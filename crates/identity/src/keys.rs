@@ -25,6 +25,8 @@ pub(crate) struct Key {
     algorithms: &'static [Algorithm],
     /// The one algorithm that the key was published for, where it says so.
     declared: Option<Algorithm>,
+    /// The one `iss` that the key is for, where its set says so, as Microsoft's do.
+    issuer: Option<String>,
     pub(crate) decoding: DecodingKey,
 }
 
@@ -69,6 +71,12 @@ impl KeySet {
 }
 
 impl Key {
+    /// Whether the key is for this `iss`. Of a set for many directories some keys are for one of them alone: that of
+    /// personal accounts must not sign for a company. `{tenantid}` stands for any.
+    pub(crate) fn speaks_for(&self, iss: &str) -> bool {
+        self.issuer.as_deref().is_none_or(|own| own == iss || own.contains("{tenantid}"))
+    }
+
     fn allows(&self, algorithm: Algorithm) -> bool {
         self.declared.map_or(self.algorithms.contains(&algorithm), |declared| declared == algorithm)
     }
@@ -94,5 +102,7 @@ fn key(value: &Value) -> Result<Key, String> {
         .transpose()
         .map_err(|name| format!("key `{named}` declares `{name}`, which is not an algorithm of its kind"))?;
     let decoding = DecodingKey::from_jwk(&jwk).map_err(|error| format!("key `{named}` cannot be read: {error}"))?;
-    Ok(Key { kid, algorithms, declared, decoding })
+    // What is no text is no `iss` either.
+    let issuer = value.get("issuer").map(|own| own.as_str().unwrap_or_default().to_owned());
+    Ok(Key { kid, algorithms, declared, issuer, decoding })
 }

@@ -28,13 +28,12 @@ pub fn verify<'a>(
     let claimed = token.claims.0.get("iss").and_then(Value::as_str).ok_or(Unauthenticated::UnknownIssuer)?;
     let issuer = trusted(claimed).ok_or(Unauthenticated::UnknownIssuer)?;
     let facts = facts(issuer, claimed, &token, resource, now)?;
-    match issuer.given() {
-        Some(keys) => check_signature(keys, &token, Unauthenticated::NoKey(facts.issuer.clone()), &facts.issuer)?,
-        None => {
-            let needed = Unauthenticated::NeedsKeys { issuer: facts.issuer.clone(), kid: token.kid.clone() };
-            let keys = fetched(issuer.settings()).ok_or_else(|| needed.clone())?;
-            check_signature(&keys, &token, needed, &facts.issuer)?;
-        }
+    if let Some(keys) = issuer.given() {
+        check_signature(keys, &token, Unauthenticated::NoKey(facts.issuer.clone()), &facts.issuer)?;
+    } else {
+        let needed = Unauthenticated::NeedsKeys { issuer: facts.issuer.clone(), kid: token.kid.clone() };
+        let keys = fetched(issuer.settings()).ok_or_else(|| needed.clone())?;
+        check_signature(&keys, &token, needed, &facts.issuer)?;
     }
     Ok(Principal::mint(facts))
 }
@@ -69,8 +68,12 @@ fn check_signature(
     issuer: &IssuerName,
 ) -> Result<(), Unauthenticated> {
     let key = keys.find(token.kid.as_deref(), token.algorithm).ok_or(absent)?;
-    match jsonwebtoken::crypto::verify(token.signature, token.signed.as_bytes(), &key.decoding, token.algorithm) {
-        Ok(true) => Ok(()),
-        _ => Err(Unauthenticated::Signature(issuer.clone())),
+    let iss = token.claims.0.get("iss").and_then(Value::as_str).unwrap_or_default();
+    let bytes = token.signed.as_bytes();
+    let signed = jsonwebtoken::crypto::verify(token.signature, bytes, &key.decoding, token.algorithm);
+    if matches!(signed, Ok(true)) && key.speaks_for(iss) {
+        Ok(())
+    } else {
+        Err(Unauthenticated::Signature(issuer.clone()))
     }
 }

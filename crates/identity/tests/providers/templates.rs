@@ -2,7 +2,7 @@
 //!
 //! Which of those `iss` are known is the door's: it registers those of tenants that have the value as identity.
 
-use partywall_identity::{Issuer, Resource, Unauthenticated, verify};
+use partywall_identity::{Issuer, IssuerSettings, KeyOrigin, Resource, Unauthenticated, verify};
 use serde_json::{Value, json};
 
 use crate::entra::{TID, v2, v2_access};
@@ -54,5 +54,24 @@ fn the_iss_of_a_customer_says_what_its_tenant_claim_says() {
         let token = sign(&key, &plain_header(), &with(&v2_access(), changes.clone()));
         let found = look(&trusted, customers, &token).map_err(|why| why.to_string());
         assert_eq!(found.as_deref().map_err(String::as_str), *expected, "{name}");
+    }
+}
+
+/// Microsoft says of each key for which `iss` it is; the key of personal accounts stands in the set of all.
+/// <https://learn.microsoft.com/en-us/entra/identity-platform/access-tokens#validate-the-issuer>
+#[test]
+fn a_key_that_is_for_one_iss_signs_for_no_other() {
+    let key = key();
+    let iss = |tid: &str| format!("https://login.microsoftonline.com/{tid}/v2.0");
+    for (of, accepted) in
+        [(json!(null), true), (iss("{tenantid}").into(), true), (iss(TID).into(), true), (iss(OTHER).into(), false)]
+    {
+        let mut jwks = key.jwks();
+        jwks["keys"][0]["issuer"] = of.clone();
+        let document = IssuerSettings { keys: KeyOrigin::Given(jwks.to_string()), ..v2() };
+        let trusted = Issuer::new(document).unwrap();
+        let found = look(&trusted, &[TID, OTHER], &sign(&key, &plain_header(), &v2_access()));
+        assert_eq!(found.is_ok(), accepted, "a key for {of}: {found:?}");
+        assert!(accepted || matches!(found, Err(Unauthenticated::Signature(_))), "{found:?}");
     }
 }
