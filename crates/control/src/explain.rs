@@ -2,13 +2,16 @@
 //!
 //! It takes the same steps as a call, by the same code, and stops where a call would be refused.
 
+mod principal;
+
 use std::io;
-use std::time::SystemTime;
 
 use partywall_domain::{RefusalCode, RequestId};
-use partywall_identity::{IssuerSettings, Principal, Resource, Unauthenticated, verify};
+use partywall_identity::{IssuerSettings, Principal, Unauthenticated};
 use partywall_ledger::{Entry, Ledger};
 use partywall_tenancy::{NotEntered, Snapshot, TenantConfig, TenantContext};
+
+use principal::Found;
 
 use crate::control::Parts;
 use crate::view;
@@ -16,13 +19,16 @@ use crate::wire::{Caller, Explain, Explanation, Left, Verdict};
 
 /// What a call with this token would meet.
 pub(crate) fn token(parts: &Parts, snapshot: &Snapshot, asked: &Explain) -> Explanation {
-    let principal = match principal(parts, snapshot, asked) {
-        Ok(principal) => principal,
+    let Found { principal, connect } = match principal::find(parts, snapshot, asked) {
+        Ok(found) => found,
         Err(why) => return nobody(snapshot, None, refused(RefusalCode::InvalidToken, &told(parts, snapshot, &why))),
     };
     let caller = Some(caller(&principal));
     let rule = rule(principal.issuer().as_str(), principal.tenant_claim());
     match snapshot.enter(principal) {
+        Ok(tenant) if connect.is_some_and(|named| named.id() != tenant.id()) => {
+            nobody(snapshot, caller, refused(RefusalCode::UnknownTenant, "the connect URL is not this tenant's"))
+        }
         Ok(tenant) => {
             let mut explanation = about(&parts.ledger, snapshot, tenant.config(), check(&tenant, asked));
             explanation.caller = caller.map(|caller| Caller { scope: Some(tenant.scope().to_owned()), ..caller });
@@ -63,32 +69,6 @@ pub(crate) fn request(parts: &Parts, snapshot: &Snapshot, id: RequestId) -> io::
     Ok(Some(Explanation { rule, caller, journal, ..told }))
 }
 
-/// The token's principal, for the server asked about, or for whichever resource of ours the token was issued.
-fn principal(parts: &Parts, snapshot: &Snapshot, asked: &Explain) -> Result<Principal, Unauthenticated> {
-    let all = format!("{}/mcp", parts.public_url);
-    let resource = |server: &str| Resource::new(&format!("{all}/{server}"), Some(&all));
-    let try_one = |resource: &Resource| {
-        verify(
-            |issuer| snapshot.issuer(issuer),
-            |issuer| parts.keys.known(issuer),
-            asked.token.trim(),
-            resource,
-            SystemTime::now(),
-        )
-    };
-    if let Some(server) = &asked.server {
-        return try_one(&resource(server));
-    }
-    let mut last = try_one(&Resource::new(&all, None));
-    for server in snapshot.servers() {
-        match last {
-            Err(Unauthenticated::Audience) => last = try_one(&resource(server.name.as_str())),
-            decided => return decided,
-        }
-    }
-    last
-}
-
 /// Why a token is refused; where a key is missing, with why it could not be fetched.
 fn told(parts: &Parts, snapshot: &Snapshot, why: &Unauthenticated) -> String {
     let problem = match why {
@@ -101,7 +81,7 @@ fn told(parts: &Parts, snapshot: &Snapshot, why: &Unauthenticated) -> String {
 
 /// Whose keys this node lacks to tell what the token is, and which.
 pub(crate) fn lacks(parts: &Parts, snapshot: &Snapshot, asked: &Explain) -> Option<(IssuerSettings, Option<String>)> {
-    match principal(parts, snapshot, asked) {
+    match principal::find(parts, snapshot, asked) {
         Err(Unauthenticated::NeedsKeys { issuer, kid }) => {
             snapshot.issuer_named(&issuer).map(|issuer| (issuer.settings().clone(), kid))
         }

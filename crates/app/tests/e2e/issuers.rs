@@ -159,3 +159,32 @@ async fn a_token_is_told_beside_what_is_expected_of_it() {
         assert!(expected.is_empty() || failed.contains("FAILED  gateway"), "{said}");
     }
 }
+
+/// A customer's own issuer gives tokens for the customer's own URL.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_customers_own_issuer_is_walked_to_the_customers_own_url() {
+    const ID: &str = "q7Jt0m4bC9xXo2Lw5ZsVnA";
+    let world = World::demo();
+    let provider = Provider::start(json!({})).await;
+    let own = provider.documents("").replace("tenant_claim = \"tenant\"\n", "").replace(", value = \"initech\"", "");
+    world.must_apply(&format!(
+        "{own}connect_id = \"{ID}\"\n\n[tenant.globex]\nplan = \"standard\"\nconnect_id = \"a{ID}\"\n\
+         identities = [{{ issuer = \"development\", value = \"globex\" }}]\n"
+    ));
+    let said = stdout(&test(&world, &[]));
+    assert!(said.contains(&format!("/c/{ID}/mcp`")), "{said}");
+    assert!(said.contains("every token of this issuer means its one tenant"), "{said}");
+    let public = &world.public;
+    for (audience, enters) in [
+        (format!("{public}/mcp"), true),
+        (format!("{public}/c/{ID}/mcp"), true),
+        (format!("{public}/c/{ID}/mcp/notes"), true),
+        (format!("{public}/c/a{ID}/mcp"), false),
+        (format!("{public}/c/{ID}"), false),
+    ] {
+        let output = test_token(&world, &provider.token(&world, |claims| claims.with("aud", audience.as_str())));
+        let said = stdout(&output);
+        assert_eq!(output.status.success(), enters, "{audience}: {said}");
+        assert_eq!(said.contains("it enters tenant `initech`"), enters, "{audience}: {said}");
+    }
+}
