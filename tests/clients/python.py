@@ -2,7 +2,8 @@
 
 Reads a JSON array of steps from stdin, takes them over one connection, and prints one JSON array: first what was
 negotiated, then a result for each step. A step or a connect that fails is a result too; the exit code stays 0, so that a
-test reads one thing. TOKEN, if set, goes along with every request. It decides nothing about what is right.
+test reads one thing. TOKEN, if set, goes along with every request; with CLIENT and ISSUER it asks for tokens itself. It
+decides nothing about what is right.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import sys
 
 import httpx2
 from mcp import Client, types
+from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
 from mcp.client.streamable_http import streamable_http_client
 
 MODES = {"auto": "auto", "legacy": "legacy", "modern": "2026-07-28"}
@@ -34,7 +36,8 @@ async def main(url, era, steps):
     refused = []
     hooks = {"response": [lambda response: note(response, refused)]}
     try:
-        async with httpx2.AsyncClient(headers=headers, timeout=60, event_hooks=hooks) as http:
+        auth = own_sign_in(url)
+        async with httpx2.AsyncClient(headers=headers, timeout=60, event_hooks=hooks, auth=auth) as http:
             transport = streamable_http_client(url, http_client=http)
             async with Client(transport, mode=MODES[era], elicitation_callback=fill_in) as client:
                 results.append({"negotiated": client.protocol_version})
@@ -43,6 +46,30 @@ async def main(url, era, steps):
     except Exception as error:  # whatever ended the connection is this connection's result
         results.append({"ok": False, "error": told(error, refused)})
     return results
+
+
+class Tokens:
+    """Where the client keeps what it was given."""
+
+    tokens = client = None
+
+    async def get_tokens(self):
+        return self.tokens
+
+    async def set_tokens(self, tokens):
+        self.tokens = tokens
+
+    async def get_client_info(self):
+        return self.client
+
+    async def set_client_info(self, client_info):
+        self.client = client_info
+
+
+def own_sign_in(url):
+    """The client's own way to a token, where it has credentials for an issuer."""
+    client, issuer = os.environ.get("CLIENT"), os.environ.get("ISSUER")
+    return ClientCredentialsOAuthProvider(url, Tokens(), client, "secret", issuer=issuer) if client else None
 
 
 async def note(response, refused):

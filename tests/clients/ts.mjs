@@ -2,7 +2,8 @@
 //
 // Reads a JSON array of steps from stdin, takes them over one connection, and prints one JSON array: first what was
 // negotiated, then a result for each step. A step or a connect that fails is a result too; the exit code stays 0, so that
-// a test reads one thing. TOKEN, if set, goes along with every request. It decides nothing about what is right.
+// a test reads one thing. TOKEN, if set, goes along with every request; with CLIENT and ISSUER it asks for tokens itself.
+// It decides nothing about what is right.
 //
 // Run it with NODE_PATH set to where the client is installed.
 
@@ -11,7 +12,7 @@ import { text } from 'node:stream/consumers';
 
 // `import` does not look into NODE_PATH, `require` does.
 const require = createRequire(import.meta.url);
-const { Client, StreamableHTTPClientTransport } = require('@modelcontextprotocol/client');
+const { Client, ClientCredentialsProvider, StreamableHTTPClientTransport } = require('@modelcontextprotocol/client');
 
 const [url, era] = process.argv.slice(2);
 const negotiation = { auto: { mode: 'auto' }, legacy: undefined, modern: { mode: { pin: '2026-07-28' } } };
@@ -46,7 +47,9 @@ async function main() {
 
 function newTransport() {
   const headers = process.env.TOKEN ? { authorization: `Bearer ${process.env.TOKEN}` } : {};
-  return new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } });
+  const { CLIENT: clientId, ISSUER: expectedIssuer } = process.env;
+  const authProvider = clientId && new ClientCredentialsProvider({ clientId, clientSecret: 'secret', expectedIssuer });
+  return new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers }, authProvider });
 }
 
 // A user who fills in every form, always alike.

@@ -88,7 +88,6 @@ impl Assembly {
         }
         let signer = Signer::new(public_url.as_str(), &keys.signing_key(&store, &authority, keys::ASSERTIONS)?)
             .map_err(|why| anyhow!(why))?;
-        let said = remembered(&store, &authority)?;
         let running = Running {
             admin: url_of(&admin)?,
             public: public_url.as_str().to_owned(),
@@ -96,16 +95,16 @@ impl Assembly {
             pid: std::process::id(),
         };
         let issuers_keys = Arc::new(HttpKeySource::new(vec![listening, admin.local_addr()?]));
-        let gateway = Arc::new(Gateway::new(
-            follower.snapshot(),
-            ledger.clone(),
-            keys.seal_keys()?,
+        let gateway = Arc::new(Gateway::new(partywall_gateway::Parts {
+            snapshot: follower.snapshot(),
+            ledger: ledger.clone(),
+            seal: keys.seal_keys()?,
             signer,
-            said,
+            said: remembered(&store, &authority)?,
             public_url,
-            Arc::clone(&issuers_keys) as _,
-            tls::upstreams(&plan.upstreams)?,
-        ));
+            keys: Arc::clone(&issuers_keys) as _,
+            upstream_tls: tls::upstreams(&plan.upstreams)?,
+        }));
         let control = Control::new(Parts {
             store: store.clone(),
             authority: Arc::clone(&authority),
@@ -252,12 +251,12 @@ fn refuse_development(follower: &Follower) -> anyhow::Result<()> {
     }
 }
 
-fn remembered(store: &Store, authority: &SystemAuthority) -> anyhow::Result<Arc<SaidBook>> {
+fn remembered(store: &Store, authority: &SystemAuthority) -> anyhow::Result<SaidBook> {
     let book = SaidBook::default();
     for (url, said) in store.system(authority, Job::Prepare).all_said()? {
         book.learn(url, &said);
     }
-    Ok(Arc::new(book))
+    Ok(book)
 }
 
 /// Cancels `stop` at the first signal to end; at the second the process ends at once.

@@ -20,7 +20,7 @@ impl Admitted {
 }
 
 /// Checks the message's form, then takes a place.
-pub(crate) fn admit(ledger: &Ledger, tenant: TenantContext, request: &Request<'_>) -> Result<Admitted, Refused> {
+pub(crate) fn admit(ledger: &Ledger, tenant: &TenantContext, request: &Request<'_>) -> Result<Admitted, Refused> {
     let call = Call {
         ids: request.exchange.ids,
         since: request.exchange.since,
@@ -31,9 +31,9 @@ pub(crate) fn admit(ledger: &Ledger, tenant: TenantContext, request: &Request<'_
         era: request.era.as_str(),
     };
     if let Err(refusal) = check(request) {
-        return Err(Refused::denied(ledger, &tenant, call, refusal));
+        return Err(Refused::denied(ledger, tenant, call, refusal));
     }
-    ledger.reserve(&tenant, call).map(Admitted).map_err(Refused::throttled)
+    ledger.reserve(tenant, call).map(Admitted).map_err(Refused::throttled)
 }
 
 fn weight(request: &Request<'_>) -> Weight {

@@ -56,13 +56,13 @@ impl Gateway {
             Ok(request) => request,
             Err(refusal) => return unread(refusal),
         };
-        match self.steps(&request, tenant.clone()).await {
+        match self.steps(&request, &tenant).await {
             Ok(response) => response,
             Err(refused) => refuse(refused, Some((request.id(), request.era))),
         }
     }
 
-    async fn steps(&self, request: &Request<'_>, tenant: TenantContext) -> Result<Response<ReplyBody>, Refused> {
+    async fn steps(&self, request: &Request<'_>, tenant: &TenantContext) -> Result<Response<ReplyBody>, Refused> {
         let admitted = admit(&self.ledger, tenant, request)?;
         let authorized = authorize(admitted, request)?;
         let routed = route(self, authorized, request)?;

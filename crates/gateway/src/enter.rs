@@ -1,9 +1,10 @@
 //! The first steps of a call: one snapshot, a principal, a tenant.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use partywall_domain::RefusalCode;
-use partywall_identity::{Principal, Resource, Unauthenticated, verify};
+use partywall_identity::{KeySet, Principal, Resource, Unauthenticated, verify};
 use partywall_tenancy::{NotEntered, Snapshot, TenantContext};
 
 use crate::Gateway;
@@ -45,23 +46,24 @@ impl Gateway {
     ) -> Result<Principal, Refusal> {
         self.ledger.may_try(exchange.peer).map_err(Refusal::throttled)?;
         match self.principal(snapshot, bearer, resource).await {
-            Ok(principal) => {
-                self.verified.put(snapshot, &*self.keys, bearer, resource, &principal);
+            Ok((principal, keys)) => {
+                self.verified.put(snapshot, bearer, resource, &principal, keys);
                 Ok(principal)
             }
-            Err(cause) => {
-                self.ledger.failed(exchange.peer);
-                Err(self.refusal(snapshot, &cause))
-            }
+            Err(cause) => Err(self.failed(snapshot, exchange, &cause)),
         }
     }
 
-    fn refusal(&self, snapshot: &Snapshot, cause: &Unauthenticated) -> Refusal {
-        let problem = match cause {
+    /// Books a failure. One that is the issuer's, whose keys cannot be had, is not held against the caller's address.
+    fn failed(&self, snapshot: &Snapshot, exchange: &Exchange, cause: &Unauthenticated) -> Refusal {
+        let issuer = match cause {
             Unauthenticated::NeedsKeys { issuer, .. } => snapshot.issuer_named(issuer),
             _ => None,
         };
-        let problem = problem.and_then(|issuer| self.keys.problem(issuer.settings()));
+        let problem = issuer.and_then(|issuer| self.keys.problem(issuer.settings()));
+        if problem.is_none() {
+            self.ledger.failed(exchange.peer);
+        }
         let told = problem.map_or_else(|| cause.to_string(), |problem| format!("{cause}: {problem}"));
         let code = if *cause == Unauthenticated::Opaque { RefusalCode::OpaqueToken } else { RefusalCode::InvalidToken };
         Refusal::new(code, told)
@@ -73,19 +75,32 @@ impl Gateway {
         snapshot: &Snapshot,
         bearer: &str,
         resource: &Resource,
-    ) -> Result<Principal, Unauthenticated> {
-        let once = || {
-            let keys = |issuer: &_| self.keys.known(issuer);
-            verify(|issuer| snapshot.issuer(issuer), keys, bearer, resource, SystemTime::now())
-        };
-        match once() {
+    ) -> Result<(Principal, Option<Arc<KeySet>>), Unauthenticated> {
+        match self.attempt(snapshot, bearer, resource) {
             Err(Unauthenticated::NeedsKeys { issuer, kid }) => {
                 if let Some(issuer) = snapshot.issuer_named(&issuer) {
                     self.keys.fetch(issuer.settings(), kid.as_deref()).await;
                 }
-                once()
+                self.attempt(snapshot, bearer, resource)
             }
             decided => decided,
         }
+    }
+
+    /// Verifies with the keys that are known now, and says which of them were fetched: what is kept of the outcome counts
+    /// for those alone.
+    fn attempt(
+        &self,
+        snapshot: &Snapshot,
+        bearer: &str,
+        resource: &Resource,
+    ) -> Result<(Principal, Option<Arc<KeySet>>), Unauthenticated> {
+        let mut used = None;
+        let fetched = |issuer: &_| {
+            used = self.keys.known(issuer);
+            used.clone()
+        };
+        let principal = verify(|issuer| snapshot.issuer(issuer), fetched, bearer, resource, SystemTime::now())?;
+        Ok((principal, used))
     }
 }

@@ -55,8 +55,8 @@ pub use upstream::{Probe, ProbeError, Signer};
 use upstream::Pools;
 use verified::Verified;
 
-/// One node's data plane.
-pub struct Gateway {
+/// What a data plane is made of.
+pub struct Parts {
     /// The configuration in force. Swapped whole by the node; a call loads it once.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// The books.
@@ -66,11 +66,27 @@ pub struct Gateway {
     /// What signs assertions.
     pub signer: Signer,
     /// What the upstreams said of themselves.
-    pub said: Arc<SaidBook>,
+    pub said: SaidBook,
     /// The URL that clients know us by.
     pub public_url: PublicUrl,
     /// Issuers' keys that are fetched.
     pub keys: Arc<dyn KeySource>,
+    /// What connections to `https` upstreams trust and show.
+    pub upstream_tls: rustls::ClientConfig,
+}
+
+/// One node's data plane.
+pub struct Gateway {
+    /// The configuration in force.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// What the upstreams said of themselves.
+    pub said: SaidBook,
+    ledger: Ledger,
+    seal: SealKeys,
+    signer: Signer,
+    /// The URL that clients know us by.
+    pub public_url: PublicUrl,
+    keys: Arc<dyn KeySource>,
     /// Tokens that were verified lately.
     verified: Verified,
     /// Connections to upstreams, a pool per tenant.
@@ -80,27 +96,18 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway over these parts.
-    pub fn new(
-        snapshot: Arc<ArcSwap<Snapshot>>,
-        ledger: Ledger,
-        seal: SealKeys,
-        signer: Signer,
-        said: Arc<SaidBook>,
-        public_url: PublicUrl,
-        keys: Arc<dyn KeySource>,
-        upstream_tls: rustls::ClientConfig,
-    ) -> Self {
+    /// A gateway of these parts.
+    pub fn new(parts: Parts) -> Self {
         Self {
-            snapshot,
-            ledger,
-            seal,
-            signer,
-            said,
-            public_url,
-            keys,
+            snapshot: parts.snapshot,
+            said: parts.said,
+            ledger: parts.ledger,
+            seal: parts.seal,
+            signer: parts.signer,
+            public_url: parts.public_url,
+            keys: parts.keys,
             verified: Verified::default(),
-            pools: Pools::new(upstream_tls),
+            pools: Pools::new(parts.upstream_tls),
             draining: CancellationToken::new(),
         }
     }

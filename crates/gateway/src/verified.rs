@@ -52,16 +52,16 @@ impl Verified {
         (now < principal.expires() && issuer.epoch() == epoch && same_keys).then_some(principal)
     }
 
+    /// Keeps the outcome; `keys` are those that were fetched and verified it.
     pub(crate) fn put(
         &self,
         snapshot: &Snapshot,
-        keys: &dyn KeySource,
         token: &str,
         resource: &Resource,
         principal: &Principal,
+        keys: Option<Arc<KeySet>>,
     ) {
         let Some(issuer) = snapshot.issuer_named(principal.issuer()) else { return };
-        let keys = if issuer.given().is_some() { None } else { keys.known(issuer.settings()) };
         let entry = Entry { principal: principal.clone(), epoch: issuer.epoch(), keys };
         self.0.insert(digest(token, resource), entry);
     }

@@ -31,11 +31,13 @@ pub const LEGACY_VERSIONS: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26"
 ///
 /// A version that nobody knows is modern, so that it is refused by number and not taken for an old client.
 pub fn era(version_header: Option<&str>, envelope: &Envelope<'_>) -> Era {
+    if envelope.version().is_some() {
+        return Era::Modern;
+    }
     if let Message::Request { method: Method::Initialize, .. } = envelope.message {
         return Era::Legacy;
     }
     match version_header {
-        _ if envelope.version().is_some() => Era::Modern,
         Some(version) if !LEGACY_VERSIONS.contains(&version) => Era::Modern,
         _ => Era::Legacy,
     }

@@ -52,8 +52,8 @@ impl Injector {
         let headers = request.headers_mut();
         drop_hop_by_hop(headers);
         headers.insert(AUTHORIZATION, self.authorization.clone());
-        self.rename(headers, HOST, "");
-        self.rename(headers, ORIGIN, "http://");
+        self.rename(headers, &HOST, "");
+        self.rename(headers, &ORIGIN, "http://");
 
         let stream = TcpStream::connect(self.upstream).await?;
         stream.set_nodelay(true)?;
@@ -68,9 +68,9 @@ impl Injector {
 
 impl Injector {
     /// Where a header names this injector, it names the far side.
-    fn rename(&self, headers: &mut HeaderMap, name: HeaderName, scheme: &str) {
+    fn rename(&self, headers: &mut HeaderMap, name: &HeaderName, scheme: &str) {
         let own = [format!("{scheme}{}", self.own), format!("{scheme}localhost:{}", self.own.port())];
-        let Some(value) = headers.get_mut(&name) else { return };
+        let Some(value) = headers.get_mut(name) else { return };
         if own.iter().any(|own| value.as_bytes() == own.as_bytes())
             && let Ok(renamed) = HeaderValue::try_from(format!("{scheme}{}", self.upstream))
         {

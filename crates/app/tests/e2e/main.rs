@@ -1,6 +1,14 @@
 //! End to end: the real binary, real servers behind it, real HTTP in front. One test binary, one module a subject.
 
 #![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails the test that called it")]
+#![allow(
+    clippy::format_push_string,
+    clippy::items_after_statements,
+    clippy::needless_for_each,
+    clippy::type_complexity,
+    clippy::unnecessary_debug_formatting,
+    reason = "a scene reads top-down, and a table of rows is its own type"
+)]
 
 mod checked_in;
 mod corporate;
@@ -22,6 +30,7 @@ mod fidelity;
 mod issuers;
 mod life;
 mod matrix;
+mod oidc;
 mod oracles;
 mod sessions;
 mod sharing;
