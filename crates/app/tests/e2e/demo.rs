@@ -94,7 +94,7 @@ fn what_a_demo_cannot_do_it_says_with_the_next_step() {
         ("server-that-is-none", ["--server", &no_server]),
         ("server-behind-another-gateway", ["--server", &another_gateway]),
         ("server-without-a-scheme", ["--server", "localhost"]),
-        ("server-elsewhere", ["--server", "https://mcp.example.com/mcp"]),
+        ("server-elsewhere", ["--server", "http://mcp.example.com/mcp"]),
         ("data-in-a-file", ["--data", file.to_str().unwrap()]),
         ("log-in-no-folder", ["--log-file", "/nowhere/log"]),
     ] {
