@@ -8,6 +8,7 @@
 mod conformance;
 mod machine;
 mod run;
+mod soak;
 mod steps;
 mod tally;
 mod test;
@@ -21,6 +22,7 @@ type Command = (&'static str, &'static str, fn() -> ExitCode);
 
 const COMMANDS: &[Command] = &[
     ("test", "sets up what the tests need and runs them all", test::run_all),
+    ("soak", "runs the tests that draw at random at their full counts", soak::run_all),
     ("conformance", "runs the official conformance suite through the gateway", through_gateway::run_all),
 ];
 

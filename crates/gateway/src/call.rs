@@ -20,7 +20,7 @@ use crate::upstream;
 
 impl Gateway {
     /// One call of a server, from its token to the answer's head; the reservation goes on in the answer's body.
-    pub(crate) async fn call(&self, exchange: Exchange, endpoint: &Endpoint, body: Incoming) -> Response<ReplyBody> {
+    pub(crate) async fn call(&self, exchange: Exchange, endpoint: &Endpoint, body: &mut Incoming) -> Response<ReplyBody> {
         let tenant = match self.enter(&exchange, endpoint).await {
             Ok(tenant) => tenant,
             Err(refusal) => {
@@ -39,7 +39,7 @@ impl Gateway {
         &self,
         exchange: &Exchange,
         server: &str,
-        body: Incoming,
+        body: &mut Incoming,
         tenant: TenantContext,
     ) -> Response<ReplyBody> {
         let refuse = |refused: Refused, about| {

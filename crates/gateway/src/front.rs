@@ -72,7 +72,7 @@ impl FrontRoute {
 impl Gateway {
     /// Answers one request that came from `peer`.
     pub(crate) async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<ReplyBody> {
-        let (parts, body) = request.into_parts();
+        let (parts, mut body) = request.into_parts();
         let peer = self.public_url.client(peer, &parts.headers);
         let exchange = Exchange::new(parts, peer);
         if let Err(cause) = self.public_url.check(exchange.headers()) {

@@ -165,3 +165,44 @@ fn insert(headers: &mut http::HeaderMap, name: &'static str, value: &str) {
         headers.insert(name, value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A challenge, read as RFC 9110 (section 11.6.1) writes it; `None` if it is not well formed.
+    fn read(challenge: &str) -> Option<Vec<(String, String)>> {
+        let mut rest = challenge.strip_prefix("Bearer ")?;
+        let mut all = Vec::new();
+        loop {
+            let (name, value) = rest.split_once("=\"")?;
+            let (value, after) = value.split_once('"')?;
+            all.push((name.to_owned(), value.to_owned()));
+            match after {
+                "" => return Some(all),
+                after => rest = after.strip_prefix(", ")?,
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever a document says of scopes and whatever path is asked, the challenge says that and nothing else.
+        #[test]
+        fn a_challenge_is_well_formed(scopes in prop::collection::vec("[!#-\\[\\]-~]{1,12}", 1..5), path in "/mcp/[a-z][a-z0-9]{0,12}") {
+            let url = PublicUrl::new("https://mcp.example.com", "127.0.0.1:7400".parse().unwrap()).unwrap();
+            let needed: Vec<_> = scopes.iter().map(String::as_str).collect();
+            let challenge = Refusal::scopes(&needed).challenge(&url, &path).unwrap();
+            prop_assert!(HeaderValue::from_str(&challenge).is_ok());
+            let expected = [
+                ("error".to_owned(), "insufficient_scope".to_owned()),
+                ("scope".to_owned(), scopes.join(" ")),
+                ("resource_metadata".to_owned(), url.metadata_of(&path)),
+            ];
+            prop_assert_eq!(read(&challenge), Some(expected.to_vec()));
+        }
+    }
+}

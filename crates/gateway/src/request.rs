@@ -65,7 +65,7 @@ impl<'a> Request<'a> {
 }
 
 /// The body of a POST; nothing of any other method.
-pub(crate) async fn read(exchange: &Exchange, limits: ServerLimits, body: Incoming) -> Result<Bytes, Refusal> {
+pub(crate) async fn read(exchange: &Exchange, limits: ServerLimits, body: &mut Incoming) -> Result<Bytes, Refusal> {
     if exchange.method() != HttpMethod::POST {
         return Ok(Bytes::new());
     }
@@ -85,7 +85,23 @@ pub(crate) async fn read(exchange: &Exchange, limits: ServerLimits, body: Incomi
 }
 
 /// The id of the message, for an answer to a caller who is known and has no tenant; none if it cannot be read.
-pub(crate) async fn id_of(exchange: &Exchange, body: Incoming) -> Option<Box<RawValue>> {
+pub(crate) async fn id_of(exchange: &Exchange, body: &mut Incoming) -> Option<Box<RawValue>> {
     let body = read(exchange, ServerLimits::default(), body).await.ok()?;
     Envelope::parse(&body).ok()?.id().map(RawValue::to_owned)
+}
+
+/// Reads what was left of a body when it was answered, so that the connection can go on; whether that was all of it.
+///
+/// A server that closes while its client still sends breaks the answer off, and many clients send the body after the
+/// head without waiting. One that waits to be asked for it is not asked.
+pub(crate) async fn read_out(exchange: &Exchange, body: &mut Incoming) -> bool {
+    if body.is_end_stream() {
+        return true;
+    }
+    let length = body.size_hint().lower();
+    if length > REST_BYTES_MAX as u64 || exchange.headers().contains_key(http::header::EXPECT) {
+        return false;
+    }
+    let rest = tokio::time::timeout(REST_TIMEOUT, Limited::new(body, REST_BYTES_MAX).collect()).await;
+    rest.is_ok_and(|rest| rest.is_ok())
 }

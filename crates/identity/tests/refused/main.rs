@@ -141,3 +141,34 @@ fn a_malformed_token_asks_for_no_issuer() {
         assert!(!(malformed && asked.get()), "{name}: an issuer was looked for");
     }
 }
+
+/// Where an issuer's keys are fetched, what can be refused without them is: of all the rows only those whose flaw is the
+/// key itself, or that name another, ask for keys.
+#[test]
+fn what_can_be_refused_without_a_key_fetches_none() {
+    let world = World::new();
+    let away = world.trusted.iter().map(|issuer| {
+        let keys = KeyOrigin::Fetched { url: None, private_networks: Vec::new() };
+        Issuer::new(IssuerSettings { keys, ..issuer.settings().clone() }).unwrap()
+    });
+    let away: Vec<_> = away.collect();
+    let (mut refused, mut asked) = (0, Vec::new());
+    for Row { name, token, told, .. } in [header::rows(&world), format::rows(&world), claims::rows(&world)].concat() {
+        let fetches = Cell::new(0);
+        let find = |url: &str| away.iter().find(|issuer| issuer.settings().url == url);
+        let keys = |_: &IssuerSettings| {
+            fetches.set(fetches.get() + 1);
+            None
+        };
+        let resource = Resource::new(RESOURCE, Some(PARENT));
+        assert!(verify(find, keys, &token, &resource, UNIX_EPOCH + Duration::from_secs(NOW)).is_err(), "{name}");
+        let by_key = [draft::NO_KEY, draft::SIGNATURE].contains(&told.as_str());
+        match (fetches.get(), by_key) {
+            (0, _) => refused += 1,
+            (_, true) => {}
+            (_, false) => asked.push(name),
+        }
+    }
+    assert!(asked.is_empty(), "fetched for: {asked:?}");
+    assert!(refused >= 200, "only {refused} are refused without a fetch");
+}
