@@ -20,19 +20,24 @@ use crate::upstream;
 
 impl Gateway {
     /// One call of a server, from its token to the answer's head; the reservation goes on in the answer's body.
-    pub(crate) async fn call(&self, exchange: Exchange, endpoint: &Endpoint, body: &mut Incoming) -> Response<ReplyBody> {
-        let tenant = match self.enter(&exchange, endpoint).await {
+    pub(crate) async fn call(
+        &self,
+        exchange: &Exchange,
+        endpoint: &Endpoint,
+        body: &mut Incoming,
+    ) -> Response<ReplyBody> {
+        let tenant = match self.enter(exchange, endpoint).await {
             Ok(tenant) => tenant,
             Err(refusal) => {
-                let id = if refusal.knows_caller() { id_of(&exchange, body).await } else { None };
-                return self.turn_away(&exchange, refusal, id.as_deref());
+                let id = if refusal.knows_caller() { id_of(exchange, body).await } else { None };
+                return self.turn_away(exchange, refusal, id.as_deref());
             }
         };
         // Every line that is written while this call is served says whose it is.
         let span = tracing::info_span!(
             "call", tenant_id = %tenant.id(), request_id = %exchange.ids.request, trace_id = %exchange.ids.trace
         );
-        self.serve(&exchange, &endpoint.server, body, tenant).instrument(span).await
+        self.serve(exchange, &endpoint.server, body, tenant).instrument(span).await
     }
 
     async fn serve(

@@ -17,6 +17,7 @@ use crate::metadata;
 use crate::public_url::METADATA;
 use crate::refusal::Refusal;
 use crate::reply::ReplyBody;
+use crate::request::read_out;
 
 /// A path that is served.
 pub struct FrontRoute {
@@ -75,29 +76,36 @@ impl Gateway {
         let (parts, mut body) = request.into_parts();
         let peer = self.public_url.client(peer, &parts.headers);
         let exchange = Exchange::new(parts, peer);
-        if let Err(cause) = self.public_url.check(exchange.headers()) {
-            return self.turn_away(&exchange, Refusal::new(RefusalCode::ForeignOrigin, cause), None);
+        let mut response = self.answer_to(&exchange, &mut body).await;
+        if !read_out(&exchange, &mut body).await {
+            response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
         }
-        let origin = exchange.headers().get(http::header::ORIGIN).cloned();
+        response
+    }
+
+    async fn answer_to(&self, exchange: &Exchange, body: &mut Incoming) -> Response<ReplyBody> {
+        if let Err(cause) = self.public_url.check(exchange.headers()) {
+            return self.turn_away(exchange, Refusal::new(RefusalCode::ForeignOrigin, cause), None);
+        }
         let mut response = self.behind(exchange, body).await;
-        cors::allow(origin.as_ref(), &mut response);
+        cors::allow(exchange.headers().get(http::header::ORIGIN), &mut response);
         response
     }
 
     /// What stands behind the path.
-    async fn behind(&self, exchange: Exchange, body: Incoming) -> Response<ReplyBody> {
+    async fn behind(&self, exchange: &Exchange, body: &mut Incoming) -> Response<ReplyBody> {
         match (door(exchange.parts.uri.path()), exchange.method()) {
-            (Some(_), _) if cors::is_preflight(&exchange) => cors::preflight(&exchange),
+            (Some(_), _) if cors::is_preflight(exchange) => cors::preflight(exchange),
             (Some((Door::Mcp, endpoint)), &Method::POST | &Method::GET | &Method::DELETE) => {
                 self.call(exchange, &endpoint, body).await
             }
             (Some((Door::Mcp, _)), _) => {
-                self.turn_away(&exchange, Refusal::method_not_allowed("POST, GET, DELETE"), None)
+                self.turn_away(exchange, Refusal::method_not_allowed("POST, GET, DELETE"), None)
             }
             (Some((Door::Metadata, endpoint)), &Method::GET) => json(metadata::resource(self, &endpoint)),
             (Some((Door::Keys, _)), &Method::GET) => json(self.signer.jwks().to_owned()),
-            (Some(_), _) => self.turn_away(&exchange, Refusal::method_not_allowed("GET"), None),
-            (None, _) => self.turn_away(&exchange, Refusal::new(RefusalCode::NotFound, "no such path"), None),
+            (Some(_), _) => self.turn_away(exchange, Refusal::method_not_allowed("GET"), None),
+            (None, _) => self.turn_away(exchange, Refusal::new(RefusalCode::NotFound, "no such path"), None),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method as HttpMethod;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use partywall_domain::{RefusalCode, ServerLimits};
 use partywall_mcp::{Envelope, Era, MODERN_VERSIONS, Message, Method, NotAnEnvelope, PROTOCOL_VERSION, era};
 use serde_json::value::RawValue;
@@ -15,6 +15,11 @@ use crate::refusal::Refusal;
 
 /// How long a client may take for a body. Default 30 s: 4 MiB over a phone.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bytes that are read of a body that nobody wants, so that the connection can go on. Default 64 KiB: any handshake.
+const REST_BYTES_MAX: usize = 64 << 10;
+/// How long they may take. Default 1 s: they are on their way already.
+const REST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What came in. Borrows the body.
 pub(crate) struct Request<'a> {
@@ -98,8 +103,7 @@ pub(crate) async fn read_out(exchange: &Exchange, body: &mut Incoming) -> bool {
     if body.is_end_stream() {
         return true;
     }
-    let length = body.size_hint().lower();
-    if length > REST_BYTES_MAX as u64 || exchange.headers().contains_key(http::header::EXPECT) {
+    if body.size_hint().lower() > REST_BYTES_MAX as u64 || exchange.headers().contains_key(http::header::EXPECT) {
         return false;
     }
     let rest = tokio::time::timeout(REST_TIMEOUT, Limited::new(body, REST_BYTES_MAX).collect()).await;

@@ -28,6 +28,7 @@ mod demo;
 mod ends;
 mod fidelity;
 mod issuers;
+mod kept_open;
 mod life;
 mod matrix;
 mod oidc;
