@@ -23,6 +23,9 @@ const CONNECT_OWN: [&str; 2] = ["hooli_9f4c1d2e8b7a605142", "nobody_1f4c1d2e8b7a
 /// A server, which acme is not granted; and none.
 const SERVER: [&str; 2] = ["other", "othex"];
 
+/// What a request about a name says.
+type Params = fn(&str) -> Value;
+
 struct Stage {
     world: World,
     fixture: Fixture,
@@ -247,7 +250,6 @@ async fn a_tenant_does_not_learn_of_what_is_hidden_in_a_server() {
     let tool = ["test_image_content", "test_image_contend"];
     let prompt = ["test_prompt_with_arguments", "test_prompt_with_argumentz"];
     let resource = ["test://static-binary", "test://static-binarx"];
-    type Params = fn(&str) -> Value;
     let rows: [(&str, [&str; 2], Params); 8] = [
         ("tools/call", tool, |name| json!({"name": name, "arguments": {"text": "x"}})),
         ("prompts/get", prompt, |name| json!({"name": name, "arguments": {"arg1": "x"}})),
