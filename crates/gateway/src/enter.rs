@@ -47,7 +47,7 @@ impl Gateway {
         self.ledger.may_try(exchange.peer).map_err(Refusal::throttled)?;
         match self.principal(snapshot, bearer, resource).await {
             Ok((principal, keys)) => {
-                self.verified.put(snapshot, bearer, resource, &principal, keys);
+                self.verified.put(bearer, resource, &principal, keys);
                 Ok(principal)
             }
             Err(cause) => Err(self.failed(snapshot, exchange, &cause)),

@@ -67,6 +67,11 @@ impl Lease {
             return None;
         }
         self.revision = snapshot.revision();
+        // A key that is trusted no more may have been a thief's, who chose the end of the token.
+        let issuer = snapshot.issuer_named(self.principal.issuer());
+        if issuer.is_none_or(|issuer| issuer.epoch() != self.principal.epoch()) {
+            return Some("the issuer's document is another now");
+        }
         match snapshot.enter(self.principal.clone()) {
             Ok(tenant) if tenant.id() != self.tenant => Some("the identity is another tenant's now"),
             Ok(tenant) if tenant.grant(&self.server).is_none() => Some("the server is not granted any more"),

@@ -20,8 +20,6 @@ pub(crate) struct Verified(Cache<[u8; 32], Entry>);
 #[derive(Clone)]
 struct Entry {
     principal: Principal,
-    /// The issuer's document as it was.
-    epoch: u64,
     /// Its keys as they were, where they are fetched.
     keys: Option<Arc<KeySet>>,
 }
@@ -41,7 +39,7 @@ impl Verified {
         token: &str,
         resource: &Resource,
     ) -> Option<Principal> {
-        let Entry { principal, epoch, keys: then } = self.0.get(&digest(token, resource))?;
+        let Entry { principal, keys: then } = self.0.get(&digest(token, resource))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
         let issuer = snapshot.issuer_named(principal.issuer())?;
         let same_keys = match (then, issuer.given().is_none().then(|| keys.known(issuer.settings())).flatten()) {
@@ -49,20 +47,12 @@ impl Verified {
             (Some(then), Some(now)) => Arc::ptr_eq(&then, &now),
             _ => false,
         };
-        (now < principal.expires() && issuer.epoch() == epoch && same_keys).then_some(principal)
+        (now < principal.expires() && issuer.epoch() == principal.epoch() && same_keys).then_some(principal)
     }
 
     /// Keeps the outcome; `keys` are those that were fetched and verified it.
-    pub(crate) fn put(
-        &self,
-        snapshot: &Snapshot,
-        token: &str,
-        resource: &Resource,
-        principal: &Principal,
-        keys: Option<Arc<KeySet>>,
-    ) {
-        let Some(issuer) = snapshot.issuer_named(principal.issuer()) else { return };
-        let entry = Entry { principal: principal.clone(), epoch: issuer.epoch(), keys };
+    pub(crate) fn put(&self, token: &str, resource: &Resource, principal: &Principal, keys: Option<Arc<KeySet>>) {
+        let entry = Entry { principal: principal.clone(), keys };
         self.0.insert(digest(token, resource), entry);
     }
 }

@@ -18,6 +18,7 @@ pub(crate) struct Facts {
     pub(crate) client: String,
     pub(crate) scope: String,
     pub(crate) expires: u64,
+    pub(crate) epoch: u64,
 }
 
 impl Principal {
@@ -53,6 +54,11 @@ impl Principal {
     /// Whether the token carries this scope.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.0.scope.split_ascii_whitespace().any(|granted| granted == scope)
+    }
+
+    /// The epoch of its issuer's document when the token was verified.
+    pub fn epoch(&self) -> u64 {
+        self.0.epoch
     }
 
     /// When the token ends, in seconds since the Unix epoch.

@@ -58,7 +58,7 @@ fn facts(
     issuer.check_url(claimed, tenant_claim.as_deref())?;
     let subject = claims.text("sub")?;
     let scope = claims.scope(&settings.shape.scope)?;
-    Ok(Facts { issuer: settings.name.clone(), tenant_claim, subject, client, scope, expires })
+    Ok(Facts { issuer: settings.name.clone(), tenant_claim, subject, client, scope, expires, epoch: issuer.epoch() })
 }
 
 fn check_signature(
