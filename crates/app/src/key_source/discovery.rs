@@ -115,4 +115,28 @@ mod tests {
         let twice = r#"{ "issuer": "https://a.example/one", "jwks_uri": "x", "jwks_uri": "y" }"#;
         assert!(jwks_uri(twice.as_bytes(), ours).is_err());
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        /// Any bytes, and good metadata with some of them changed: what is taken names our issuer and one place for keys.
+        #[test]
+        fn whatever_metadata_says_it_speaks_for_its_issuer(
+            changes in proptest::collection::vec((0_usize..80, 0_u8..), 0..4),
+            noise in proptest::collection::vec(0_u8.., 0..40),
+        ) {
+            let ours = "https://a.example/one";
+            let mut metadata = br#"{"issuer":"https://a.example/one","jwks_uri":"https://a.example/keys"}"#.to_vec();
+            for (at, byte) in changes {
+                let at = at % metadata.len();
+                metadata[at] = byte;
+            }
+            let _ = jwks_uri(&noise, ours);
+            if let Ok(uri) = jwks_uri(&metadata, ours) {
+                let read: serde_json::Value = serde_json::from_slice(&metadata).expect("what is taken is JSON");
+                proptest::prop_assert_eq!(read["issuer"].as_str(), Some(ours));
+                proptest::prop_assert_eq!(read["jwks_uri"].as_str(), Some(&*uri));
+            }
+        }
+    }
 }
