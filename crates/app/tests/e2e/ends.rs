@@ -56,6 +56,13 @@ impl Stage {
         begun
     }
 
+    /// Applies the document of an issuer `corporate` with these keys.
+    fn trust(&self, corporate: &Corporate) {
+        let path = write_documents(self.world.data(), &json!({"issuer": {"corporate": corporate.document()}}));
+        let applied = self.world.run(&["apply", "-f", &path]);
+        assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    }
+
     /// Sends a call that the upstream answers; its status.
     async fn answered(&mut self, token: &str) -> u16 {
         let ask = self.call(token);
@@ -147,6 +154,24 @@ async fn what_an_identity_opened_ends_when_it_is_somebody_elses() {
     end(listening).await;
     let refused = stage.call(&ann).send().await;
     assert_eq!((refused.status.as_u16(), refused.code()), (403, Some(40_300)), "{refused:?}");
+    go_on(&mut neighbours).await;
+}
+
+/// Whoever stole an issuer's key chose the end of the token, so the streams go with the key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_replaced_key_opened_ends_with_the_key() {
+    let mut stage = Stage::set().await;
+    let (stolen, fresh) = (Corporate::new(), Corporate::new());
+    stage.trust(&stolen);
+    let of_acme = "{ issuer = \"development\", value = \"acme\" }";
+    let both = format!("{of_acme}, {{ issuer = \"corporate\", value = \"acme\" }}");
+    stage.world.must_apply(&stage.upstream.documents("", "").replace(of_acme, &both));
+    let forged = stolen.0.token(stolen.claims(&stage.world.public, "acme", "thief").with("exp", 9_999_999_999_u64));
+    let ann = stage.world.token("acme", "ann");
+    let (listening, mut neighbours) = (stage.begin_all(&forged).await, stage.begin_all(&ann).await);
+    stage.trust(&fresh);
+    end(listening).await;
+    assert_eq!(stage.call(&forged).send().await.status, 401);
     go_on(&mut neighbours).await;
 }
 
