@@ -72,8 +72,13 @@ pub(crate) fn header() -> Value {
 }
 
 pub(crate) fn claims() -> Value {
+    claims_at(now_s())
+}
+
+/// The claims of an assertion signed at this second: a test that counts from one clock reading passes it here.
+pub(crate) fn claims_at(now: u64) -> Value {
     json!({
-        "iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "iat": now_s(), "exp": now_s() + 60,
+        "iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "iat": now, "exp": now + 60,
         "tenant_id": ACME, "tenant_name": "acme", "client_id": "cli", "scope": "notes:read notes:write", "revision": 42,
     })
 }
