@@ -1,7 +1,7 @@
-// A certified OpenID provider, driven by a test: `node oidc-provider.mjs PORT KID CLIENTS`.
+// A certified OpenID provider, driven by a test: `node oidc-provider.mjs PORT KID CLIENTS SCOPES`.
 //
-// CLIENTS is a JSON object: for each client the tenant that its tokens shall name; the secret of each is `secret`. It
-// issues tokens for whatever resource it is asked for, at that resource's word. POST /next-key makes it sign with a new
+// CLIENTS is a JSON object: for each client the tenant that its tokens shall name; the secret of each is `secret`. SCOPES
+// are those that it knows, separated by spaces; it gives no token for any other. It issues tokens for whatever resource it is asked for, at that resource's word. POST /next-key makes it sign with a new
 // key, whose name is KID with a number; the old one stays published. It decides nothing about what is right.
 //
 // Run it with NODE_PATH set to where oidc-provider is installed.
@@ -15,9 +15,8 @@ import { pathToFileURL } from 'node:url';
 const require = createRequire(import.meta.url);
 const { default: Provider } = await import(pathToFileURL(require.resolve('oidc-provider')));
 
-const [port, kid, clients] = process.argv.slice(2);
+const [port, kid, clients, scopes] = process.argv.slice(2);
 const tenants = JSON.parse(clients);
-const scopes = 'notes:read notes:write';
 const keys = [];
 
 function newKey(name) {

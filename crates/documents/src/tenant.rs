@@ -59,6 +59,13 @@ impl Tenant {
 }
 
 impl Identity {
+    /// What the issuer calls a scope of ours, where it calls it anything else: the name that gives it. Of several that
+    /// do, one that `has` says is there already, and then the one that gives least beside it.
+    pub fn theirs(&self, ours: &str, has: impl Fn(&str) -> bool) -> Option<&str> {
+        let giving = self.scopes.iter().filter(|(_, given)| given.iter().any(|scope| scope == ours));
+        giving.min_by_key(|(name, given)| (!has(name), given.len())).map(|(name, _)| name.as_str())
+    }
+
     fn read(path: String, item: &Value, mistakes: &Mistakes) -> Option<Self> {
         let mut table = Table::new(path, item, mistakes)?;
         table.required("issuer", "corporate");
@@ -90,4 +97,26 @@ fn scopes(table: Table<'_>) -> BTreeMap<String, Vec<String>> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_asked_for_by_the_name_that_gives_least() {
+        let scopes = [("All", &["read", "write"][..]), ("Read", &["read"]), ("Reading", &["read"]), ("Other", &[])];
+        let scopes = scopes.map(|(theirs, ours)| (theirs.to_owned(), ours.iter().map(|&scope| scope.into()).collect()));
+        let identity = Identity { issuer: "own".parse().expect("a name"), value: None, scopes: scopes.into() };
+        for (ours, has, theirs) in [
+            ("read", "", Some("Read")),
+            ("read", "Reading", Some("Reading")),
+            ("read", "All", Some("All")),
+            ("write", "Read", Some("All")),
+            ("Read", "", None),
+            ("delete", "All", None),
+        ] {
+            assert_eq!(identity.theirs(ours, |name| name == has), theirs, "{ours}, and there is `{has}`");
+        }
+    }
 }

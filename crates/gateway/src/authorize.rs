@@ -66,7 +66,10 @@ fn served(method: Method, era: Era) -> bool {
 fn check_tool(tenant: &TenantContext, grant: &Grant, envelope: &Envelope<'_>) -> Result<(), Refusal> {
     granted(envelope.name(), |name| grant.tools().grants(name), RefusalCode::UnknownTool)?;
     let needed = grant.scopes_for(envelope.name().unwrap_or_default());
-    if needed.iter().all(|scope| tenant.has_scope(scope)) { Ok(()) } else { Err(Refusal::scopes(&needed)) }
+    if needed.iter().all(|scope| tenant.has_scope(scope)) {
+        return Ok(());
+    }
+    Err(Refusal::scopes(&needed, &tenant.scopes_to_ask_for(&needed)))
 }
 
 fn check_reference(grant: &Grant, envelope: &Envelope<'_>) -> Result<(), Refusal> {

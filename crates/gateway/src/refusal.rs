@@ -26,7 +26,7 @@ pub(crate) struct Refusal {
 
 enum Detail {
     None,
-    /// The scopes that would do.
+    /// The scopes that would do, as the caller's issuer calls them.
     Scopes(String),
     /// What the caller asked for, which it may be told again.
     Named(String),
@@ -50,10 +50,12 @@ impl Refusal {
         Self { suspended: Some(tenant), ..Self::new(RefusalCode::Suspended, "the tenant is suspended") }
     }
 
-    pub(crate) fn scopes(needed: &[&str]) -> Self {
-        let scopes = needed.join(" ");
-        let cause = format!("the token lacks one of the scopes `{scopes}`");
-        Self { detail: Detail::Scopes(scopes), ..Self::new(RefusalCode::InsufficientScope, cause) }
+    /// Lacks one of the scopes that are `needed`; its issuer can be asked for them as `asked`.
+    pub(crate) fn scopes(needed: &[&str], asked: &[&str]) -> Self {
+        let (scopes, asked) = (needed.join(" "), asked.join(" "));
+        let called = if asked == scopes { String::new() } else { format!(", which its issuer calls `{asked}`") };
+        let cause = format!("the token lacks one of the scopes `{scopes}`{called}");
+        Self { detail: Detail::Scopes(asked), ..Self::new(RefusalCode::InsufficientScope, cause) }
     }
 
     pub(crate) fn unknown(code: RefusalCode, name: &str, cause: impl Into<String>) -> Self {
@@ -195,7 +197,7 @@ mod tests {
         fn a_challenge_is_well_formed(scopes in prop::collection::vec("[!#-\\[\\]-~]{1,12}", 1..5), path in "/mcp/[a-z][a-z0-9]{0,12}") {
             let url = PublicUrl::new("https://mcp.example.com", "127.0.0.1:7400".parse().unwrap()).unwrap();
             let needed: Vec<_> = scopes.iter().map(String::as_str).collect();
-            let challenge = Refusal::scopes(&needed).challenge(&url, &path).unwrap();
+            let challenge = Refusal::scopes(&needed, &needed).challenge(&url, &path).unwrap();
             prop_assert!(HeaderValue::from_str(&challenge).is_ok());
             let expected = [
                 ("error".to_owned(), "insufficient_scope".to_owned()),

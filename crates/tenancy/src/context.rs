@@ -53,6 +53,11 @@ impl TenantContext {
         self.scope().split_ascii_whitespace().any(|granted| granted == scope)
     }
 
+    /// What the caller's issuer calls these scopes of ours, each once: what a client must ask it for.
+    pub fn scopes_to_ask_for<'a>(&'a self, ours: &[&'a str]) -> Vec<&'a str> {
+        scope::by_its_issuer(&self.config, &self.principal, ours)
+    }
+
     /// The revision that holds for the whole call.
     pub fn revision(&self) -> Revision {
         self.revision

@@ -229,19 +229,19 @@ async fn an_own_issuer_gives_only_the_scopes_that_its_plan_allows() {
     let received = stage.fixture.received.all();
     let assertion = claims_of(received.last().unwrap().header("authorization").unwrap());
     assert_eq!((&assertion["scope"], &assertion["tenant_name"]), (&json!("notes:read notes:write"), &json!("hooli")));
-    // It signs itself a scope of ours, and has it not.
-    for (scope, tool, needed) in [
+    // It signs itself a scope of ours, and has it not; what lacks is asked for in its own words.
+    for (scope, tool, asked) in [
         (said, "test_image_content", "platform:admin"),
-        ("notes:*", "echo", "notes:read"),
-        ("their.read", "echo", "notes:read"),
-        ("", "echo", "notes:read"),
+        ("notes:*", "echo", "Their.Read"),
+        ("their.read", "echo", "Their.Read"),
+        ("", "echo", "Their.Read"),
     ] {
         let token = stage.token(&stage.hooli, &path, scope);
         let refused = stage.calls(&token, tool).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (403, Some(40_300)), "{scope}: {refused:?}");
         let challenge = refused.header("www-authenticate").unwrap();
         assert!(
-            challenge.contains("error=\"insufficient_scope\"") && challenge.contains(&format!("scope=\"{needed}\""))
+            challenge.contains("error=\"insufficient_scope\"") && challenge.contains(&format!("scope=\"{asked}\""))
         );
     }
     // A tool that needs none is there for any token, and the step up is a token away.

@@ -31,10 +31,11 @@ struct Provider {
 }
 
 impl Provider {
-    async fn start(clients: &Value) -> Self {
+    /// `scopes` are all that it knows.
+    async fn start(clients: &Value, scopes: &str) -> Self {
         let address = free_address();
         let mut command = node("oidc-provider.mjs");
-        command.arg(address.port().to_string()).arg(KID).arg(clients.to_string());
+        command.arg(address.port().to_string()).arg(KID).arg(clients.to_string()).arg(scopes);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut process = Process(child);
         let listens = || {
@@ -88,9 +89,10 @@ impl Stage {
         let demo = std::fs::read_to_string(world.data().join("platform.toml")).unwrap();
         let demo = demo.replace("version = 1", "").replace("listed = true", "listed = false");
         world.must_apply(&demo);
-        let platform =
-            Provider::start(&json!({"acme-agent": "acme", "globex-agent": "globex", "hooli-agent": "hooli"})).await;
-        let own = Provider::start(&json!({"hooli-agent": "hooli", "acme-agent": "acme"})).await;
+        let clients = json!({"acme-agent": "acme", "globex-agent": "globex", "hooli-agent": "hooli"});
+        let platform = Provider::start(&clients, "notes:read notes:write").await;
+        // It knows none of our scopes by our names.
+        let own = Provider::start(&json!({"hooli-agent": "hooli", "acme-agent": "acme"}), "Their.Read Their.All").await;
         let stage = Self { world, platform, own };
         stage.apply(&fixture);
         stage
@@ -98,6 +100,7 @@ impl Stage {
 
     fn apply(&self, fixture: &Fixture) {
         let grant = json!({"placement": "shared", "tools": {"allow": ["*"]}, "scopes": {"echo": ["notes:read"]}});
+        let theirs = json!({"Their.Read": ["notes:read"], "Their.All": ["notes:read", "notes:write"]});
         let by_claim = |name: &str| json!({"plan": "own", "identities": [{"issuer": "platform", "value": name}]});
         let documents = json!({
             "issuer": {
@@ -109,7 +112,7 @@ impl Stage {
             "tenant": {
                 "acme": by_claim("acme"),
                 "globex": by_claim("globex"),
-                "hooli": {"plan": "own", "connect_id": HOOLI, "identities": [{"issuer": "hooli"}]},
+                "hooli": {"plan": "own", "connect_id": HOOLI, "identities": [{"issuer": "hooli", "scopes": theirs}]},
             },
         });
         let applied = self.world.run(&["apply", "-f", &write_documents(self.world.data(), &documents)]);
@@ -146,7 +149,7 @@ fn said<'a>(answer: &'a Answer, name: &str) -> &'a str {
 #[tokio::test(flavor = "multi_thread")]
 async fn from_nothing_but_a_url_to_a_call() {
     let stage = Stage::set().await;
-    for (provider, client, url) in stage.ways() {
+    for ((provider, client, url), scope) in stage.ways().into_iter().zip(["notes:read", "Their.Read"]) {
         let challenged = Ask::modern(&url, "", "tools/list", json!({})).without("authorization").send().await;
         assert_eq!(challenged.status, 401, "{challenged:?}");
         let metadata = Ask::new(Method::GET, said(&challenged, "resource_metadata")).send().await.json();
@@ -155,7 +158,8 @@ async fn from_nothing_but_a_url_to_a_call() {
         assert_eq!(call(&url, &token, "test_simple_text").await.status, 200);
         let lacking = call(&url, &token, "echo").await;
         assert_eq!((lacking.status.as_u16(), said(&lacking, "error")), (403, "insufficient_scope"), "{lacking:?}");
-        let token = provider.token(client, &url, said(&lacking, "scope")).await;
+        assert_eq!(said(&lacking, "scope"), scope, "{lacking:?}");
+        let token = provider.token(client, &url, scope).await;
         assert_eq!(call(&url, &token, "echo").await.status, 200);
     }
     assert_eq!(stage.answered(4).await, ["acme", "acme", "hooli", "hooli"]);

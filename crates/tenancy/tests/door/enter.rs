@@ -203,6 +203,30 @@ fn an_identity_that_is_taken_away_opens_nothing() {
 }
 
 #[test]
+fn what_lacks_is_asked_for_in_the_words_of_the_issuer_that_signed() {
+    let house = House::new();
+    let mut documents = house.documents();
+    put(&mut documents, "tenant.acme.identities.0.scopes", json!({"Notes.Read": ["notes:read"]}));
+    put(
+        &mut documents,
+        "tenant.acme.identities.1.scopes",
+        json!({"https://partner/all": ["notes:read", "notes:write"]}),
+    );
+    put(&mut documents, "tenant.umbrella.identities.0.scopes", json!({"lesen": ["notes:read"]}));
+    let snapshot = compiled(&documents).unwrap();
+    let needed = ["notes:read", "notes:write"];
+    for (issuer, tenant, asked) in [
+        (&house.corporate, "acme", &["Notes.Read", "notes:write"][..]),
+        (&house.partner, "acme-at-partner", &["https://partner/all"]),
+        (&house.own, "anybody", &["lesen", "notes:write"]),
+        (&house.corporate, "globex", &needed),
+    ] {
+        let entered = enter(&snapshot, issuer, issuer.claims(RESOURCE).tenant(tenant)).unwrap();
+        assert_eq!(entered.scopes_to_ask_for(&needed), asked, "{tenant}");
+    }
+}
+
+#[test]
 fn nobody_enters_an_empty_house() {
     let house = House::new();
     let (empty, full) = (Snapshot::empty(), house.snapshot());
