@@ -98,8 +98,8 @@ async fn a_listener_goes_with_its_token_and_a_call_is_answered() {
     let mut stage = Stage::set().await;
     let gus = stage.world.token("globex", "gus");
     let mut neighbours = stage.begin_all(&gus).await;
-    let ends = now_s() + 3;
-    let short = stage.world.token_with("acme", "ann", &["--ttl", "3s"]);
+    let ends = now_s() + 6;
+    let short = stage.world.token_with("acme", "ann", &["--ttl", "6s"]);
     let mut calling = vec![stage.begin(&stage.call(&short)).await];
     let listening = stage.begin_all(&short).await;
     end(listening).await;
@@ -270,8 +270,8 @@ async fn a_token_is_believed_under_the_document_of_now() {
 async fn a_token_is_not_believed_past_its_end() {
     let corporate = Corporate::new();
     let own = Own::set(&corporate).await;
-    // What is left of it: three seconds, all but those for which clocks may differ have gone by.
-    let expires = now_s() + 3 - LEEWAY_S;
+    // What is left of it: six seconds, all but those for which clocks may differ have gone by.
+    let expires = now_s() + 6 - LEEWAY_S;
     let token = own.token(&corporate, |claims| claims.with("iat", expires - 60).with("exp", expires));
     let mut accepted = 0;
     loop {

