@@ -27,6 +27,21 @@ pub(crate) fn check(data: &[u8]) {
         assert!([&params["name"], &params["uri"]].iter().any(|found| *found == name), "{name}");
     }
     assert_eq!(params["_meta"]["io.modelcontextprotocol/protocolVersion"].as_str(), envelope.version());
+    tenants(params, &envelope);
+}
+
+/// Whatever names a tenant is found, so that it can be refused.
+fn tenants(params: &Value, envelope: &Envelope<'_>) {
+    const NAME: &str = "tenant_id";
+    let found = envelope.tenants(&[NAME.to_owned()]);
+    let found: Vec<_> = found.iter().map(Option::as_deref).collect();
+    let named = [params["_meta"].get("partywall/tenant"), params["arguments"].get(NAME)];
+    for value in named.into_iter().flatten() {
+        // One that stands twice is found as well, and is no text.
+        assert!(found.contains(&value.as_str()) || found.contains(&None), "{value}");
+    }
+    let named = params["arguments"].as_object().is_some_and(|all| all.keys().any(|name| name.to_lowercase() == NAME));
+    assert_eq!(found.len(), usize::from(named) + usize::from(params["_meta"].get("partywall/tenant").is_some()));
 }
 
 /// The headers with which this message would pass.

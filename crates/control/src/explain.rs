@@ -178,6 +178,9 @@ fn next(code: RefusalCode) -> &'static str {
             "add the identity to a tenant's `identities` and apply, or leave the stranger outside"
         }
         RefusalCode::Suspended => "set `suspended = false` in the tenant's document and apply",
+        RefusalCode::TenantMismatch => {
+            "let the client leave the tenant out, or take the argument out of `tenant_arguments` of the server"
+        }
         RefusalCode::InsufficientScope => "ask the issuer for a token with the scope, or change `scopes` of the server",
         RefusalCode::UnknownServer => "add the server under `servers` of the tenant or its plan and apply",
         RefusalCode::UnknownTool => "add the tool under `tools.allow` of the server, in the tenant or its plan",

@@ -7,6 +7,13 @@ use partywall_domain::{ServerLimits, ServerName, Sharing};
 
 use crate::table::Table;
 
+/// The argument that names a tenant in most servers that were built for several and served to one.
+const TENANT_ARGUMENT: &str = "tenant_id";
+/// Most names of arguments that a server may list. Default 8: each argument of a call is held against all of them.
+const TENANT_ARGUMENTS_MAX: usize = 8;
+/// Longest of them, in bytes.
+const ARGUMENT_BYTES_MAX: usize = 64;
+
 /// An MCP server of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
@@ -18,6 +25,8 @@ pub struct Server {
     pub sharing: Option<Sharing>,
     /// Whether it may be reached over plain HTTP beyond this host: the operator accepts by name that the hop is open.
     pub plain_http: bool,
+    /// Arguments of its tools that name a tenant: a call in which one names another than its token does is refused.
+    pub tenant_arguments: Vec<String>,
     /// What one exchange may use.
     pub limits: ServerLimits,
 }
@@ -35,9 +44,10 @@ impl Server {
         });
         let sharing = sharing(&mut table);
         auth(&mut table);
+        let tenant_arguments = tenant_arguments(&mut table);
         let limits = table.table("limits").map_or_else(ServerLimits::default, limits);
         table.finish();
-        Self { name, url, sharing, plain_http, limits }
+        Self { name, url, sharing, plain_http, tenant_arguments, limits }
     }
 }
 
@@ -87,6 +97,21 @@ fn auth(table: &mut Table<'_>) {
     if let Some(other) = table.text("auth").filter(|word| *word != "none") {
         table.mistake("auth", format!("`{other}` is not known here; known: `none`"));
     }
+}
+
+fn tenant_arguments(table: &mut Table<'_>) -> Vec<String> {
+    let Some(names) = table.texts("tenant_arguments") else { return vec![TENANT_ARGUMENT.to_owned()] };
+    let fits = |name: &String| {
+        (1..=ARGUMENT_BYTES_MAX).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    if names.len() > TENANT_ARGUMENTS_MAX || !names.iter().all(fits) {
+        let message = format!(
+            "a list of at most {TENANT_ARGUMENTS_MAX} names of 1 to {ARGUMENT_BYTES_MAX} plain characters is expected \
+             here; for example `[\"tenant_id\"]`, or `[]` if the server means something else by the word"
+        );
+        table.mistake("tenant_arguments", message);
+    }
+    names
 }
 
 fn limits(mut table: Table<'_>) -> ServerLimits {

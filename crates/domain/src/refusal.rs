@@ -34,6 +34,8 @@ pub enum RefusalCode {
     UnknownTenant,
     /// The tenant is suspended.
     Suspended,
+    /// The request names another tenant than its token does.
+    TenantMismatch,
     /// The token lacks a scope that the operation needs.
     InsufficientScope,
     /// `Host` or `Origin` is not one of ours.
@@ -102,6 +104,7 @@ impl RefusalCode {
         Self::MalformedAuthorization,
         Self::UnknownTenant,
         Self::Suspended,
+        Self::TenantMismatch,
         Self::InsufficientScope,
         Self::ForeignOrigin,
         Self::UnknownServer,
@@ -150,6 +153,9 @@ impl RefusalCode {
             }
             Self::UnknownTenant => (403, own(403), "unknown_tenant", "this token has no access here"),
             Self::Suspended => (403, own(403), "suspended", "access is suspended; ask your administrator"),
+            Self::TenantMismatch => {
+                (403, own(403), "tenant_mismatch", "the request names a tenant that is not the token's")
+            }
             Self::InsufficientScope => (403, own(403), "insufficient_scope", "the token lacks a required scope"),
             Self::ForeignOrigin => (403, own(403), "foreign_origin", "this Host or Origin is not allowed"),
             Self::UnknownServer => (404, own(404), "unknown_server", "no such server"),

@@ -1,4 +1,4 @@
-//! Admitting: headers and body agree, and the tenant's limits have a place for the call.
+//! Admitting: headers and body agree, no other tenant is named, and the tenant's limits have a place for the call.
 
 use partywall_domain::RefusalCode;
 use partywall_ledger::{Call, Ledger, Reservation, Weight};
@@ -7,6 +7,7 @@ use partywall_tenancy::TenantContext;
 
 use crate::booked::Refused;
 use crate::exchange::shown;
+use crate::named;
 use crate::refusal::Refusal;
 use crate::request::Request;
 
@@ -30,7 +31,7 @@ pub(crate) fn admit(ledger: &Ledger, tenant: &TenantContext, request: &Request<'
         name: request.envelope.as_ref().and_then(Envelope::name).map(|name| shown(name).to_owned()),
         era: request.era.as_str(),
     };
-    if let Err(refusal) = check(request) {
+    if let Err(refusal) = check(request).and_then(|()| named::check(tenant, request)) {
         return Err(Refused::denied(ledger, tenant, call, refusal));
     }
     ledger.reserve(tenant, call).map(Admitted).map_err(Refused::throttled)

@@ -31,6 +31,7 @@ mod endpoint;
 mod exchange;
 mod lease;
 mod metadata;
+mod named;
 mod public_url;
 mod refusal;
 mod said;

@@ -4,6 +4,7 @@
 //! disagree on which of two counts are how a rule is walked around.
 
 mod members;
+mod tenants;
 
 use std::borrow::Cow;
 
@@ -67,6 +68,7 @@ members! {
         uri: Option<Text<'a>> = "uri",
         reference: Option<Reference<'a>> = "ref",
         notifications: Option<Listening<'a>> = "notifications",
+        arguments: &'a RawValue = "arguments",
         meta: Option<Meta<'a>> = "_meta",
     }
 }
@@ -88,6 +90,7 @@ members! {
     struct Meta {
         version: Option<Text<'a>> = "io.modelcontextprotocol/protocolVersion",
         capabilities: &'a RawValue = "io.modelcontextprotocol/clientCapabilities",
+        tenant: &'a RawValue = "partywall/tenant",
     }
 }
 
@@ -213,6 +216,9 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"},"PARAM\u017f":{"name":"b"}}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a","URI":"b"}}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"name":"a","nAme":"b"}}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{},"name":"a","arguments":{}}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"partywall/tenant":"a","partywall/tenant":"a"}}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"Partywall/Tenant":"a"}}}"#,
         ] {
             assert_eq!(parse(body).unwrap_err(), NotAnEnvelope::Shape, "{body}");
         }

@@ -1,24 +1,98 @@
-//! A tenant that is named anywhere but in the token is a name and nothing more. What the client says of itself goes no
-//! further than the gateway.
+//! A tenant that is named anywhere but in the token decides nothing, and where it is named as one and is not the token's
+//! the call is refused. What the client says of itself goes no further than the gateway.
 
 use http::Method;
 use partywall_testkit::fixture::Options;
 use partywall_testkit::token::Issuer;
 use serde_json::{Value, json};
 
-use super::{Visitor, assert_alike};
+use super::{Visitor, assert_alike, never_given};
 use crate::http::{Ask, LEGACY, MODERN};
+use crate::scripted::until;
 use crate::world::{Fixture, World};
 
 #[tokio::test]
-async fn naming_another_tenant_changes_nothing() {
+async fn naming_another_tenant_is_refused_and_tells_nothing() {
     let world = World::demo();
     let ann = Visitor::modern(&world, "notes", &world.token("acme", "ann"));
     ann.note("the secret of acme").await;
-    let shown = world.run(&["tenant", "show", "acme", "--output", "json"]);
-    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
-    let acme = shown["id"].as_str().unwrap();
+    let (acme, globex) = (id_of(&world, "acme"), id_of(&world, "globex"));
+    let token = world.token("globex", "gus");
+    for gus in Visitor::in_both_eras(&world, "notes", &token).await {
+        let list = |arguments: Value| gus.ask("tools/call", json!({"name": "list", "arguments": arguments}));
+        let named = |name: &Value, text: &str| {
+            [
+                list(json!({"tenant_id": name})),
+                list(json!({"Tenant_ID": name})),
+                list(json!({})).header("partywall-tenant", text),
+                list(json!({})).header("x-tenant-id", text),
+                with_meta(&gus, "partywall/tenant", name),
+            ]
+        };
+        // By its name or by its id it is the tenant's own, and all is as if nothing had been said.
+        let plain = list(json!({})).send().await;
+        assert_eq!(plain.json().pointer("/result/structuredContent/total"), Some(&json!(0)), "{plain:?}");
+        for own in ["globex", &globex] {
+            for ask in named(&json!(own), own) {
+                assert_alike((&ask.send().await, ""), (&plain, ""));
+            }
+        }
+        // Another tenant, one that does not exist, and what is no name at all answer alike, wherever they stand.
+        let refused = list(json!({"tenant_id": "acme"})).send().await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (403, Some(40_300)), "{refused:?}");
+        assert_eq!(refused.header("www-authenticate"), None, "a challenge would send the client for another token");
+        for other in ["acme", &acme, "nobody-at-all", &never_given(&acme), "", "GLOBEX", " globex2"] {
+            for ask in named(&json!(other), other) {
+                assert_alike((&ask.send().await, ""), (&refused, ""));
+            }
+        }
+        for other in [json!(null), json!(7), json!(["globex"]), json!({"id": globex})] {
+            let others = [list(json!({"tenant_id": other})), with_meta(&gus, "partywall/tenant", &other)];
+            for ask in others {
+                assert_alike((&ask.send().await, ""), (&refused, ""));
+            }
+        }
+        let twice = list(json!({})).header("x-tenant-id", "globex").header("x-tenant-id", "globex");
+        assert_alike((&twice.send().await, ""), (&refused, ""));
+        let body = r#"{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{"name":"list","arguments":{"tenant_id":"globex","tenant_id":"acme"},"_meta":{META}}}"#;
+        let twice = list(json!({})).body(filled(body, &gus));
+        assert_alike((&twice.send().await, ""), (&refused, ""));
+        let body = r#"{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{"name":"list","_meta":{META,"partywall/tenant":"globex","partywall/tenant":"globex"}}}"#;
+        assert_eq!(list(json!({})).body(filled(body, &gus)).send().await.status, 400);
+    }
+    let refused = until("the refusals are booked", || {
+        Some(world.log_lines("\"tenant_mismatch\"")).filter(|lines| lines.len() == 92)
+    });
+    for line in refused.await {
+        assert_eq!((&line["tenant_id"], &line["outcome"]), (&json!(globex), &json!("refused")), "{line}");
+        assert!(line["cause"].as_str().unwrap().ends_with("is not the tenant's"), "{line}");
+    }
+}
 
+/// A stream and the end of a session have no body; their headers count.
+#[tokio::test]
+async fn naming_another_tenant_is_refused_without_a_body_too() {
+    let world = World::demo();
+    let ann = Visitor::legacy(&world, "notes", &world.token("acme", "ann")).await;
+    let bare = |method| {
+        let ask = Ask::new(method, &ann.url).header("authorization", &format!("Bearer {}", ann.token));
+        let ask = ask.header("mcp-session-id", ann.session.as_deref().unwrap()).header("accept", "text/event-stream");
+        ask.header("mcp-protocol-version", LEGACY)
+    };
+    for method in [Method::GET, Method::DELETE] {
+        let refused = bare(method.clone()).header("partywall-tenant", "globex").send().await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (403, Some(40_300)), "{method}: {refused:?}");
+    }
+    assert!(bare(Method::DELETE).header("partywall-tenant", "acme").send().await.status.is_success());
+}
+
+/// What stands where nobody looks for a tenant is a word like any other.
+#[tokio::test]
+async fn naming_a_tenant_elsewhere_changes_nothing() {
+    let world = World::demo();
+    let ann = Visitor::modern(&world, "notes", &world.token("acme", "ann"));
+    ann.note("the secret of acme").await;
+    let acme = &*id_of(&world, "acme");
     let token = world.token("globex", "gus");
     let forged = forged_assertion(&world, acme);
     for gus in Visitor::in_both_eras(&world, "notes", &token).await {
@@ -27,13 +101,12 @@ async fn naming_another_tenant_changes_nothing() {
         assert_eq!(plain.json().pointer("/result/structuredContent/total"), Some(&json!(0)), "{plain:?}");
         for name in ["acme", acme] {
             let named = [
-                list(json!({"tenant": name, "tenant_id": name, "tenantId": name, "org_id": name})),
-                list(json!({})).header("x-tenant", name).header("x-tenant-id", name).header("tenant", name),
-                list(json!({})).header("partywall-tenant", name).header("partywall-tenant-id", name),
+                list(json!({"tenant": name, "tenantId": name, "org_id": name, "filter": {"tenant_id": name}})),
+                list(json!({})).header("x-tenant", name).header("tenant", name).header("partywall-tenant-id", name),
                 list(json!({})).header("partywall-assertion", &forged).header("x-forwarded-user", name),
                 list(json!({})).header("cookie", &format!("tenant={name}")).header("forwarded", &format!("for={name}")),
                 list(json!({})).header("baggage", &format!("tenant={name}")).header("mcp-param-tenant", name),
-                with_meta(&gus, name),
+                with_meta(&gus, "tenant_id", &json!(name)),
                 gus.at(&format!("{}?tenant={name}&tenant_id={name}", gus.url))
                     .ask("tools/call", json!({"name": "list", "arguments": {}})),
             ];
@@ -44,13 +117,49 @@ async fn naming_another_tenant_changes_nothing() {
     }
 }
 
-/// `list` with a tenant in `_meta`, beside what belongs there.
-fn with_meta(gus: &Visitor, name: &str) -> Ask {
-    let mut meta = json!({"tenant": name, "tenant_id": name, "io.modelcontextprotocol/tenant": name});
-    if gus.session.is_none() {
-        meta["io.modelcontextprotocol/protocolVersion"] = json!(MODERN);
-        meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+/// Which arguments name a tenant is the server's document's to say: some servers mean something else by the word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_says_which_of_its_arguments_name_a_tenant() {
+    let fixture = Fixture::start(Options { json: true, ..Options::default() }).await;
+    let world = World::demo();
+    let token = world.token("acme", "ann");
+    let ann = Visitor::modern(&world, "fixture", &token);
+    for (listed, refused) in [
+        ("", &["tenant_id"][..]),
+        ("tenant_arguments = []", &[]),
+        ("tenant_arguments = [\"org\", \"kunde\"]", &["org", "kunde"]),
+    ] {
+        world.must_apply(&fixture.documents().replace("[server.fixture]", &format!("[server.fixture]\n{listed}")));
+        for name in ["tenant_id", "org", "kunde", "text"] {
+            let called = ann.tool("echo", json!({"text": "hello", name: "globex"})).await;
+            let expected = if refused.contains(&name) { 403 } else { 200 };
+            assert_eq!(called.status, expected, "{name} with `{listed}`: {called:?}");
+        }
     }
+}
+
+/// The id of one of the demo's tenants.
+fn id_of(world: &World, tenant: &str) -> String {
+    let shown = world.run(&["tenant", "show", tenant, "--output", "json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    shown["id"].as_str().unwrap().to_owned()
+}
+
+/// A body with the id that this visitor's era wants, and `META` filled with what it wants in `_meta`.
+fn filled(body: &str, visitor: &Visitor) -> String {
+    let meta = if visitor.session.is_none() { modern_meta() } else { json!({"progressToken": 1}) }.to_string();
+    let id = if visitor.session.is_none() { "\"id\":1" } else { "\"id\":2" };
+    body.replace("\"id\":0", id).replace("META", &meta[1..meta.len() - 1])
+}
+
+fn modern_meta() -> Value {
+    json!({"io.modelcontextprotocol/protocolVersion": MODERN, "io.modelcontextprotocol/clientCapabilities": {}})
+}
+
+/// `list` with a tenant in `_meta`, beside what belongs there.
+fn with_meta(gus: &Visitor, member: &str, name: &Value) -> Ask {
+    let mut meta = if gus.session.is_none() { modern_meta() } else { json!({}) };
+    meta[member] = name.clone();
     let id = if gus.session.is_none() { 1 } else { 2 };
     let params = json!({"name": "list", "arguments": {}, "_meta": meta});
     let body = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
@@ -76,9 +185,11 @@ async fn what_a_client_says_of_itself_stays_at_the_gateway() {
     fixture.received.clear();
 
     let told = |ask: Ask| {
-        ["partywall-assertion", "partywall-tenant", "partywall-request-id", "x-tenant", "cookie", "x-forwarded-for"]
+        ["partywall-assertion", "partywall-tenant-id", "partywall-request-id", "x-tenant", "cookie", "x-forwarded-for"]
             .into_iter()
             .fold(ask, |ask, header| ask.header(header, "told by the client"))
+            .header("partywall-tenant", "acme")
+            .header("x-tenant-id", "acme")
             .header("proxy-authorization", &format!("Bearer {token}"))
             .header("x-api-key", &token)
     };
