@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) public_url: Option<String>,
     /// By which other names the front listener may be called.
     pub(crate) names: Names,
+    /// The scopes that every client is told to ask for.
+    pub(crate) scopes: Vec<String>,
     /// What the front listener shows over TLS; none: it speaks plain HTTP.
     pub(crate) tls: Option<tls::Pair>,
     /// What connections to upstreams trust and show.
@@ -190,7 +192,7 @@ fn public_url(plan: &Plan, listening: SocketAddr) -> anyhow::Result<PublicUrl> {
     let url = plan.public_url.clone().unwrap_or_else(|| format!("{scheme}://{listening}"));
     let url = PublicUrl::new(&url, listening).map_err(|why| anyhow!("public_url: {why}"))?;
     let Names { hosts, origins, proxies } = &plan.names;
-    Ok(url.allowing(hosts, origins.clone(), proxies.clone()))
+    Ok(url.allowing(hosts, origins.clone(), proxies.clone()).asking_for(&plan.scopes))
 }
 
 fn url_of(listener: &TcpListener) -> std::io::Result<String> {

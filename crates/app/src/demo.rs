@@ -74,6 +74,7 @@ pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
         admin_listen: demo.admin_listen,
         public_url: None,
         names: Names::default(),
+        scopes: Vec::new(),
         tls: None,
         upstreams: Upstreams::default(),
         development: Some(demo.issuer_listen),

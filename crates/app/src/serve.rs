@@ -22,6 +22,7 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
             origins: settings.allowed_origins,
             proxies: settings.trusted_proxies,
         },
+        scopes: settings.scopes,
         tls: settings.tls,
         upstreams: settings.upstreams,
         development: None,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use ipnet::IpNet;
 use partywall_control::{Located, wire};
-use partywall_documents::{Mistakes, Table};
+use partywall_documents::{Mistakes, Table, is_scope};
 
 use crate::tls::{Pair, Upstreams};
 
@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) scopes: Vec<String>,
     pub(crate) tls: Option<Pair>,
     pub(crate) upstreams: Upstreams,
     pub(crate) log_file: Option<PathBuf>,
@@ -29,6 +30,11 @@ pub(crate) struct Settings {
 const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 7400);
 /// The admin listener's address unless said otherwise.
 const ADMIN_LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 7401);
+/// Most scopes that clients are told to ask for. Default 16: each stands in every challenge, and people are shown them.
+const SCOPES_MAX: usize = 16;
+/// What a client asks for that wants to renew its token: its own wish, and none of a resource's (MCP 2026-07-28,
+/// authorization).
+const OFFLINE: &str = "offline_access";
 
 impl Settings {
     /// Reads a settings file; every mistake in it is reported, each with its place.
@@ -89,6 +95,7 @@ impl Settings {
             );
         }
         let trusted_proxies = networks(&mut table);
+        let scopes = scopes(&mut table);
         let tls = table.table("tls").and_then(pair);
         let upstreams = table.table("upstream_tls").map(upstreams).unwrap_or_default();
         let log_file = table.text("log_file").map(PathBuf::from);
@@ -101,6 +108,7 @@ impl Settings {
             allowed_hosts,
             allowed_origins,
             trusted_proxies,
+            scopes,
             tls,
             upstreams,
             log_file,
@@ -147,6 +155,19 @@ fn upstreams(mut table: Table<'_>) -> Upstreams {
     Upstreams { ca, pair: cert.zip(key).map(|(cert, key)| Pair { cert, key }) }
 }
 
+/// The scopes that every client is told to ask for.
+fn scopes(table: &mut Table<'_>) -> Vec<String> {
+    let scopes = table.texts("scopes").unwrap_or_default();
+    if scopes.len() > SCOPES_MAX || !scopes.iter().all(|scope| is_scope(scope)) {
+        let message = format!("a list of at most {SCOPES_MAX} scopes is expected here, each without a space");
+        table.mistake("scopes", message);
+    }
+    if scopes.iter().any(|scope| scope == OFFLINE) {
+        table.mistake("scopes", format!("`{OFFLINE}` is for clients to ask for that want it (MCP); leave it out"));
+    }
+    scopes
+}
+
 fn networks(table: &mut Table<'_>) -> Vec<IpNet> {
     let texts = table.texts("trusted_proxies").unwrap_or_default();
     let network = |text: &String| {
@@ -185,14 +206,16 @@ mod tests {
     #[test]
     fn every_mistake_is_told_at_once_with_its_place() {
         let found = places(
-            "listen = \"0.0.0.0\"\nadmin_listen = \"0.0.0.0:7401\"\npublic_url = \"mcp.example.com\"\nlisen = 1\n",
+            "listen = \"0.0.0.0\"\nadmin_listen = \"0.0.0.0:7401\"\npublic_url = \"mcp.example.com\"\nlisen = 1\nscopes = [\"a b\", \"offline_access\"]\n",
         );
-        assert_eq!(found.len(), 5, "{found:#?}");
+        assert_eq!(found.len(), 7, "{found:#?}");
         for (line, word) in [
             (1, "not an address with a port"),
             (2, "this machine alone"),
             (3, "not an origin"),
             (4, "unknown field `lisen`"),
+            (5, "each without a space"),
+            (5, "leave it out"),
         ] {
             let place = format!("partywall.toml:{line}:");
             assert!(

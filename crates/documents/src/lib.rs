@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub use globs::Globs;
 pub use issuer::Issuer;
-pub use plan::{LimitsPatch, Plan, ServerPatch, overlay};
+pub use plan::{LimitsPatch, Plan, ServerPatch, is_scope, overlay};
 pub use server::Server;
 pub use table::{Mistake, Mistakes, Table};
 pub use tenant::{Identity, Tenant};

@@ -195,6 +195,6 @@ fn scopes(table: &mut Table<'_>) -> Option<Vec<(Globs, Vec<String>)>> {
 }
 
 /// A scope token (RFC 6749, section 3.3).
-pub(crate) fn is_scope(text: &str) -> bool {
+pub fn is_scope(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }

@@ -10,6 +10,9 @@ use partywall_identity::Resource;
 /// Where resource metadata stands (RFC 9728, section 3.1); the resource's own path follows.
 pub(crate) const METADATA: &str = "/.well-known/oauth-protected-resource";
 
+/// What the paths of customers' own URLs begin with.
+const CONNECT: &str = "/c/";
+
 /// The URL by which clients know the gateway: metadata, challenges and audiences are built from it, never from what
 /// a request's `Host` says.
 #[derive(Clone, Debug)]
@@ -18,6 +21,7 @@ pub struct PublicUrl {
     hosts: Vec<String>,
     origins: Vec<String>,
     proxies: Vec<IpNet>,
+    scope: String,
 }
 
 impl PublicUrl {
@@ -35,7 +39,7 @@ impl PublicUrl {
         if listening.ip().is_loopback() {
             hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{host}:{}", listening.port())));
         }
-        Ok(Self { base: base.to_owned(), hosts, origins: Vec::new(), proxies: Vec::new() })
+        Ok(Self { base: base.to_owned(), hosts, origins: Vec::new(), proxies: Vec::new(), scope: String::new() })
     }
 
     /// With more names: hosts by which proxies and health checks may call us, origins whose pages may (as
@@ -46,6 +50,24 @@ impl PublicUrl {
         self.origins = origins;
         self.proxies = proxies;
         self
+    }
+
+    /// With the scopes that every client is told to ask for, before anybody knows who it is or what it will do.
+    #[must_use]
+    pub fn asking_for(mut self, scopes: &[String]) -> Self {
+        self.scope = scopes.join(" ");
+        self
+    }
+
+    /// The scopes that every client is told to ask for.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scope.split_ascii_whitespace()
+    }
+
+    /// What a challenge at `path` says of scopes. On customers' own URLs it is nothing: the customer's issuer may not
+    /// know these, and a challenge that named its own would tell which of these URLs are somebody's.
+    pub(crate) fn scope_at(&self, path: &str) -> Option<&str> {
+        (!path.starts_with(CONNECT)).then_some(&self.scope)
     }
 
     /// Where a request came from: the peer, or what the trusted proxies in front of us say. Each adds the address it saw

@@ -3,7 +3,7 @@
 use http::{HeaderValue, Response, StatusCode, header};
 use partywall_domain::{RefusalCode, RequestId, TenantId};
 use partywall_ledger::Throttled;
-use partywall_mcp::{Era, error_body};
+use partywall_mcp::{Challenge, Era, error_body};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -100,7 +100,7 @@ impl Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         insert(headers, REQUEST_ID, &request.to_string());
         if let Some(challenge) = self.challenge(url, path) {
-            insert(headers, "www-authenticate", &challenge);
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         match &self.detail {
             Detail::RetryAfterMs(ms) => insert(headers, "retry-after", &ms.div_ceil(1000).max(1).to_string()),
@@ -144,19 +144,23 @@ impl Refusal {
         }
     }
 
-    /// `WWW-Authenticate` (RFC 6750, section 3; RFC 9728, section 5.1).
-    fn challenge(&self, url: &PublicUrl, path: &str) -> Option<String> {
+    /// `WWW-Authenticate`, where it helps a client on.
+    fn challenge(&self, url: &PublicUrl, path: &str) -> Option<HeaderValue> {
         let metadata = url.metadata_of(path);
+        let challenge = Challenge { metadata: Some(&metadata), ..Challenge::default() };
         match (&self.detail, self.code) {
-            (_, RefusalCode::NoToken) => Some(format!("Bearer resource_metadata=\"{metadata}\"")),
-            (_, RefusalCode::InvalidToken | RefusalCode::OpaqueToken) => Some(format!(
-                "Bearer error=\"invalid_token\", error_description=\"{}\", resource_metadata=\"{metadata}\"",
-                self.code.sentence()
-            )),
-            (_, RefusalCode::MalformedAuthorization) => Some("Bearer error=\"invalid_request\"".to_owned()),
-            (Detail::Scopes(scopes), RefusalCode::InsufficientScope) => Some(format!(
-                "Bearer error=\"insufficient_scope\", scope=\"{scopes}\", resource_metadata=\"{metadata}\""
-            )),
+            (_, RefusalCode::NoToken) => Challenge { scope: url.scope_at(path), ..challenge }.to_header(),
+            (_, code @ (RefusalCode::InvalidToken | RefusalCode::OpaqueToken)) => {
+                let description = Some(code.sentence());
+                let scope = url.scope_at(path);
+                Challenge { error: Some("invalid_token"), description, scope, ..challenge }.to_header()
+            }
+            (_, RefusalCode::MalformedAuthorization) => {
+                Challenge { error: Some("invalid_request"), ..Challenge::default() }.to_header()
+            }
+            (Detail::Scopes(scopes), RefusalCode::InsufficientScope) => {
+                Challenge { error: Some("insufficient_scope"), scope: Some(scopes), ..challenge }.to_header()
+            }
             _ => None,
         }
     }
@@ -198,13 +202,12 @@ mod tests {
             let url = PublicUrl::new("https://mcp.example.com", "127.0.0.1:7400".parse().unwrap()).unwrap();
             let needed: Vec<_> = scopes.iter().map(String::as_str).collect();
             let challenge = Refusal::scopes(&needed, &needed).challenge(&url, &path).unwrap();
-            prop_assert!(HeaderValue::from_str(&challenge).is_ok());
             let expected = [
                 ("error".to_owned(), "insufficient_scope".to_owned()),
                 ("scope".to_owned(), scopes.join(" ")),
                 ("resource_metadata".to_owned(), url.metadata_of(&path)),
             ];
-            prop_assert_eq!(read(&challenge), Some(expected.to_vec()));
+            prop_assert_eq!(read(challenge.to_str().unwrap()), Some(expected.to_vec()));
         }
     }
 }

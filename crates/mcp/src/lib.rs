@@ -1,8 +1,10 @@
-//! The wire of the Model Context Protocol: JSON-RPC envelopes, routing headers, SSE framing, eras and versions.
+//! The wire of the Model Context Protocol: JSON-RPC envelopes, routing headers, challenges, SSE framing,
+//! eras and versions.
 //!
 //! Sans-IO: bytes in, values that borrow from them out. It never re-serialises what it can pass on, and it knows no
 //! tenants: what a tenant may see comes in as a predicate.
 
+mod challenge;
 mod envelope;
 mod error;
 mod headers;
@@ -11,6 +13,7 @@ mod rewrite;
 mod sse;
 mod version;
 
+pub use challenge::Challenge;
 pub use envelope::{Envelope, Message, NotAnEnvelope};
 pub use error::{error_body, result_body};
 pub use headers::{Conflict, LAST_EVENT_ID, METHOD, NAME, PARAM_PREFIX, PROTOCOL_VERSION, SESSION_ID, check_modern};

@@ -33,6 +33,7 @@ mod life;
 mod matrix;
 mod oidc;
 mod oracles;
+mod scopes;
 mod sessions;
 mod sharing;
 mod sign_in;

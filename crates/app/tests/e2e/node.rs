@@ -27,9 +27,14 @@ impl Node {
     /// Starts one on a data folder and waits until it serves. A port that was free a moment ago may be taken by now, so
     /// it is tried again.
     pub(crate) async fn start(data: TempDir) -> Self {
+        Self::start_with(data, "").await
+    }
+
+    /// Starts one with more settings.
+    pub(crate) async fn start_with(data: TempDir, settings: &str) -> Self {
         for _ in 0..10 {
             let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-            let (mut child, log) = spawn(data.path(), address);
+            let (mut child, log) = spawn(data.path(), address, settings);
             let ready = until("the node is ready or ends", || {
                 let log = std::fs::read_to_string(&log).unwrap_or_default();
                 if log.contains("\"event\":\"ready\"") { Some(true) } else { child.try_wait().unwrap().map(|_| false) }
@@ -39,6 +44,11 @@ impl Node {
             }
         }
         panic!("the node did not start");
+    }
+
+    /// A path, by this node's own address.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.front)
     }
 
     /// The URL of a server, by this node's own address.
@@ -102,17 +112,22 @@ impl Node {
 
 /// The document of a test's issuer, named `corporate`, with the tenant claim `tenant`.
 pub(crate) fn issuer_document(issuer: &Issuer) -> String {
+    own_issuer_document("corporate", issuer).replace("\njwks", "\ntenant_claim = \"tenant\"\njwks")
+}
+
+/// The document of a customer's own issuer.
+pub(crate) fn own_issuer_document(name: &str, issuer: &Issuer) -> String {
     let jwk = issuer.jwk();
     let members = jwk.as_object().unwrap().iter().map(|(name, value)| format!("{name} = {value}"));
     let (url, members) = (issuer.url(), members.collect::<Vec<_>>().join(", "));
-    format!("[issuer.corporate]\nurl = \"{url}\"\ntenant_claim = \"tenant\"\njwks = {{ keys = [{{ {members} }}] }}\n")
+    format!("[issuer.{name}]\nurl = \"{url}\"\njwks = {{ keys = [{{ {members} }}] }}\n")
 }
 
-fn spawn(data: &Path, address: SocketAddr) -> (Child, PathBuf) {
+fn spawn(data: &Path, address: SocketAddr, more: &str) -> (Child, PathBuf) {
     let log = log_file();
     let (folder, file) = (data.display(), log.display());
     let settings = format!(
-        "data = \"{folder}\"\nlog_file = \"{file}\"\nlisten = \"{address}\"\nadmin_listen = \"127.0.0.1:0\"\npublic_url = \"{PUBLIC}\"\n",
+        "data = \"{folder}\"\nlog_file = \"{file}\"\nlisten = \"{address}\"\nadmin_listen = \"127.0.0.1:0\"\npublic_url = \"{PUBLIC}\"\n{more}\n",
     );
     let config = data.join("partywall.toml");
     std::fs::write(&config, settings).unwrap();
