@@ -178,6 +178,9 @@ fn next(code: RefusalCode) -> &'static str {
             "add the identity to a tenant's `identities` and apply, or leave the stranger outside"
         }
         RefusalCode::Suspended => "set `suspended = false` in the tenant's document and apply",
+        RefusalCode::TooManyVerifications => {
+            "let the client wait; if it does not end, see with `partywall issuer list` whose keys do not come"
+        }
         RefusalCode::TenantMismatch => {
             "let the client leave the tenant out, or take the argument out of `tenant_arguments` of the server"
         }

@@ -28,6 +28,8 @@ pub enum RefusalCode {
     OpaqueToken,
     /// Too many tokens from one address failed.
     TooManyFailures,
+    /// Too many tokens are being verified.
+    TooManyVerifications,
     /// More than one token, or one where none may stand (RFC 6750, section 3.1).
     MalformedAuthorization,
     /// The token is valid, and no tenant is behind it.
@@ -101,6 +103,7 @@ impl RefusalCode {
         Self::InvalidToken,
         Self::OpaqueToken,
         Self::TooManyFailures,
+        Self::TooManyVerifications,
         Self::MalformedAuthorization,
         Self::UnknownTenant,
         Self::Suspended,
@@ -147,6 +150,9 @@ impl RefusalCode {
             }
             Self::TooManyFailures => {
                 (429, own(429), "too_many_failures", "too many tokens were refused; try again later")
+            }
+            Self::TooManyVerifications => {
+                (503, own(503), "too_many_verifications", "too many tokens are being checked; try again")
             }
             Self::MalformedAuthorization => {
                 (400, INVALID_REQUEST, "malformed_authorization", "send one token, in the Authorization header")

@@ -5,12 +5,21 @@ use std::time::SystemTime;
 
 use partywall_domain::RefusalCode;
 use partywall_identity::{KeySet, Principal, Resource, Unauthenticated, verify};
+use partywall_ledger::Throttled;
 use partywall_tenancy::{NotEntered, Snapshot, TenantContext};
 
 use crate::Gateway;
 use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
 use crate::refusal::Refusal;
+
+/// Tokens that are verified at a time, those included that wait for their issuer's keys. Default 4,096: four times the
+/// callers that may wait for one issuer, so that one that is away keeps nobody else's out; with 16 KiB for each token at
+/// most, 64 MiB. Tokens that were seen lately take no place.
+pub(crate) const VERIFICATIONS_MAX: usize = 4_096;
+/// Milliseconds after which a caller that found no place should try again. Default 1,000: keys come within two seconds
+/// or not at all.
+const VERIFICATIONS_RETRY_MS: u64 = 1_000;
 
 impl Gateway {
     /// Whose call this is. The context keeps its revision's configuration, so the whole call sees one revision.
@@ -36,7 +45,7 @@ impl Gateway {
     }
 
     /// Verifies a token that was not seen lately. An address whose tokens keep failing has to wait before another
-    /// signature is looked at.
+    /// signature is looked at, and so has everybody while too many are looked at.
     async fn verify(
         &self,
         snapshot: &Snapshot,
@@ -45,6 +54,8 @@ impl Gateway {
         resource: &Resource,
     ) -> Result<Principal, Refusal> {
         self.ledger.may_try(exchange.peer).map_err(Refusal::throttled)?;
+        let full = Throttled { code: RefusalCode::TooManyVerifications, retry_after_ms: VERIFICATIONS_RETRY_MS };
+        let _place = self.verifications.try_acquire().map_err(|_| Refusal::throttled(full))?;
         match self.principal(snapshot, bearer, resource).await {
             Ok((principal, keys)) => {
                 self.verified.put(bearer, resource, &principal, keys);
@@ -104,3 +115,6 @@ impl Gateway {
         Ok((principal, used))
     }
 }
+
+#[cfg(test)]
+mod tests;

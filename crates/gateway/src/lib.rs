@@ -44,6 +44,7 @@ use arc_swap::ArcSwap;
 use partywall_identity::KeySource;
 use partywall_ledger::Ledger;
 use partywall_tenancy::{SealKeys, Snapshot};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use front::{FRONT_ROUTES, FrontRoute};
@@ -53,6 +54,7 @@ pub use reply::ReplyBody;
 pub use said::SaidBook;
 pub use upstream::{Probe, ProbeError, Signer};
 
+use enter::VERIFICATIONS_MAX;
 use upstream::Pools;
 use verified::Verified;
 
@@ -90,6 +92,8 @@ pub struct Gateway {
     keys: Arc<dyn KeySource>,
     /// Tokens that were verified lately.
     verified: Verified,
+    /// A place for each token that is verified now.
+    verifications: Semaphore,
     /// Connections to upstreams, a pool per tenant.
     pools: Pools,
     /// Cancelled when the node drains: long-lived streams end then.
@@ -108,6 +112,7 @@ impl Gateway {
             public_url: parts.public_url,
             keys: parts.keys,
             verified: Verified::default(),
+            verifications: Semaphore::new(VERIFICATIONS_MAX),
             pools: Pools::new(parts.upstream_tls),
             draining: CancellationToken::new(),
         }
