@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, reason = "a helper that cannot go on fails the test that called it")]
 
+#[path = "../../../fuzz/checks/challenge.rs"]
+mod challenge;
 #[path = "../../../fuzz/checks/envelope.rs"]
 mod envelope;
 #[path = "../../../fuzz/checks/replay.rs"]
@@ -17,4 +19,9 @@ fn envelope_corpus() {
 #[test]
 fn sse_corpus() {
     replay::replay("sse", sse::check);
+}
+
+#[test]
+fn challenge_corpus() {
+    replay::replay("challenge", challenge::check);
 }

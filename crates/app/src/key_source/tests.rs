@@ -1,5 +1,6 @@
 //! Keys are fetched from servers on this machine, which are what a document's `private_networks` are for.
 
+mod corpus;
 mod decisions;
 mod discovery;
 mod flood;
