@@ -1,4 +1,4 @@
-//! What the tests need of the machine itself: npm, Python's venv, and a browser.
+//! What tests and measurements need of the machine itself: npm, Python's venv, a browser, nginx.
 //!
 //! On a Debian where we are root these are packages away, and nothing else is installed for the whole machine; elsewhere
 //! this says what is missing.
@@ -43,6 +43,23 @@ pub(crate) fn chromium() -> Result<PathBuf> {
             BROWSER.join(" ")
         ),
     }
+}
+
+/// A program of the machine's, installed from the package of the same name where it is missing and we may.
+pub(crate) fn program(name: &str, version_flag: &str, why: &str) -> Result<()> {
+    let works = || {
+        let mut command = Command::new(name);
+        command.arg(version_flag);
+        succeeds(command)
+    };
+    if works() {
+        return Ok(());
+    }
+    let installed = apt_get(&[name]);
+    if installed.is_err() || !works() {
+        bail!("{why} needs `{name}`\nhint: on Debian: apt-get install {name}");
+    }
+    Ok(())
 }
 
 fn installers_work() -> bool {

@@ -5,8 +5,10 @@
 
 #![allow(clippy::print_stdout, reason = "a program's result goes to stdout")]
 
+mod bench;
 mod conformance;
 mod machine;
+mod process;
 mod run;
 mod soak;
 mod steps;
@@ -22,6 +24,7 @@ type Command = (&'static str, &'static str, fn() -> ExitCode);
 
 const COMMANDS: &[Command] = &[
     ("test", "sets up what the tests need and runs them all", test::run_all),
+    ("bench", "measures against nginx and writes docs/performance.md; needs a quiet machine", bench::run_all),
     ("soak", "runs the tests that draw at random at their full counts", soak::run_all),
     ("conformance", "runs the official conformance suite through the gateway", through_gateway::run_all),
 ];

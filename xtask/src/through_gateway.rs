@@ -3,14 +3,14 @@
 //! The fixture stands behind a demo as a shared server, and an injector before it adds a token, since the suite has
 //! none to send. What it finds is held against a baseline that only shrinks.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::conformance;
+use crate::process::{Process, binary};
 use crate::run::{cargo, root, run};
 use crate::steps::Steps;
 use crate::tools;
@@ -123,36 +123,4 @@ fn log_file(data: &Path) -> PathBuf {
     let name = format!("conformance-{}.jsonl", std::process::id());
     let logs = root().join("target/test-logs");
     if logs.is_dir() { logs.join(name) } else { data.with_extension("jsonl") }
-}
-
-/// A binary that was built beside this one.
-fn binary(name: &str) -> Command {
-    let own = std::env::current_exe().unwrap_or_default();
-    Command::new(own.with_file_name(name))
-}
-
-/// A program in the background.
-struct Process(Child);
-
-impl Process {
-    /// Starts it and waits for the line that has `mark`; gives what follows the mark.
-    fn start(command: &mut Command, mark: &str) -> Result<(Self, String)> {
-        let name = command.get_program().to_string_lossy().into_owned();
-        let child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("`{name}` does not start"))?;
-        let mut process = Self(child);
-        let stdout = process.0.stdout.take().context("the output is not piped")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let line = lines.find_map(|line| line.ok().filter(|line| line.contains(mark)));
-        let line = line.with_context(|| format!("`{name}` ended before it was ready"))?;
-        std::thread::spawn(move || lines.for_each(drop));
-        let (_, rest) = line.split_once(mark).unwrap_or_default();
-        Ok((process, rest.to_owned()))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

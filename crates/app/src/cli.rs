@@ -1,6 +1,7 @@
 //! The command line. Data goes to stdout and talk to stderr; exit codes are 0 done, 1 refused or failed, 2 usage.
 
 mod apply;
+mod bench;
 mod explain;
 mod issuer;
 mod print;
@@ -65,6 +66,8 @@ enum Command {
     Token(Token),
     /// Explain a token or a request: which tenant, by which rule, what is left, why refused
     Explain(Explain),
+    /// Measure an MCP endpoint: latencies, failures, and the CPU time of the process behind it
+    Bench(bench::Arguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -228,6 +231,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Token(token) => token::run(&token),
         Command::Explain(explain) => explain::run(&explain).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "partywall", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

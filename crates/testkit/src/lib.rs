@@ -6,6 +6,8 @@
 pub mod token;
 
 #[cfg(feature = "fixture")]
+pub mod echo;
+#[cfg(feature = "fixture")]
 pub mod fixture;
 #[cfg(feature = "fixture")]
 pub mod injector;

@@ -1,6 +1,7 @@
 //! The command line, from the first start of a demo to the last line of `explain`: what it does and what it says.
 
 mod apply;
+mod bench;
 mod explain;
 mod serve;
 mod usage;
