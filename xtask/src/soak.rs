@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: the tests that draw at random, at their full counts. Too long for every change; what it found and
-//! when stands in docs/soak.md.
+//! `cargo xtask soak`: the tests that draw at random, at their full counts, and the noisy neighbour for as many calls as a
+//! percentile needs. Too long for every change; what it found and when stands in docs/soak.md.
 
 use std::process::ExitCode;
 
@@ -12,6 +12,9 @@ use crate::steps::Steps;
 const CASES: &str = "20000";
 /// The crates whose tests draw at random without a process or a network.
 const PACKAGES: [&str; 4] = ["partywall-documents", "partywall-identity", "partywall-mcp", "partywall-tenancy"];
+
+/// Calls of the quiet tenant, alone and beside the noise. At 5,000 fifty of them are beyond the 99th percentile.
+const CALLS: &str = "5000";
 
 /// Runs them; the first step that fails ends it.
 pub(crate) fn run_all() -> ExitCode {
@@ -28,5 +31,11 @@ fn in_order(steps: &mut Steps) -> Result<()> {
             run(tests)
         })?;
     }
-    Ok(())
+    steps.step("noisy neighbour", || {
+        // In release, as it is served: the times that it prints are worth more so.
+        let only = ["test", "--release", "--package", "partywall-app", "--test", "e2e", "noisy::", "--", "--nocapture"];
+        let mut test = cargo(&only);
+        test.env("PARTYWALL_SOAK_CALLS", CALLS);
+        run(test)
+    })
 }

@@ -28,7 +28,7 @@ url = "FIXTURE"
 sharing = "stateless"
 
 [plan.conformance]
-limits = { calls_per_second = 10000, calls_burst = 10000, calls_in_flight_max = 1000, streams_open_max = 1000 }
+limits = { calls_per_second = 10000, calls_burst = 10000, calls_in_flight_max = 1000, streams_open_max = 1000, lists_per_second = 10000, lists_burst = 10000, handshakes_per_second = 10000, handshakes_burst = 10000 }
 servers.fixture = { placement = "shared", tools = { allow = ["*"] }, prompts = { allow = ["*"] }, resources = { allow = ["*"] } }
 
 [tenant.suite]

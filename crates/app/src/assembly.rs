@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use ipnet::IpNet;
 use partywall_control::{Control, Parts};
 use partywall_domain::event;
-use partywall_gateway::{Gateway, PublicUrl, SaidBook, Signer};
+use partywall_gateway::{AddressLimits, Gateway, PublicUrl, SaidBook, Signer};
 use partywall_identity::{Job, Operator, OperatorKey, SystemAuthority};
 use partywall_ledger::Ledger;
 use partywall_node::Follower;
@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) names: Names,
     /// The scopes that every client is told to ask for.
     pub(crate) scopes: Vec<String>,
+    /// What may come from one address.
+    pub(crate) addresses: AddressLimits,
     /// What the front listener shows over TLS; none: it speaks plain HTTP.
     pub(crate) tls: Option<tls::Pair>,
     /// What connections to upstreams trust and show.
@@ -104,6 +106,7 @@ impl Assembly {
             signer,
             said: remembered(&store, &authority)?,
             public_url,
+            addresses: plan.addresses,
             keys: Arc::clone(&issuers_keys) as _,
             upstream_tls: tls::upstreams(&plan.upstreams)?,
         }));

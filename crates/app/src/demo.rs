@@ -18,7 +18,7 @@ use clap::Args;
 use partywall_control::{Control, NotApplied, wire::File};
 use partywall_documents::{Mistakes, Server, Table};
 use partywall_domain::Sharing;
-use partywall_gateway::{Probe, ProbeError};
+use partywall_gateway::{AddressLimits, Probe, ProbeError};
 use partywall_identity::Operator;
 use tokio_util::sync::CancellationToken;
 
@@ -75,6 +75,7 @@ pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
         public_url: None,
         names: Names::default(),
         scopes: Vec::new(),
+        addresses: AddressLimits::default(),
         tls: None,
         upstreams: Upstreams::default(),
         development: Some(demo.issuer_listen),

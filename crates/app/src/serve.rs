@@ -23,6 +23,7 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
             proxies: settings.trusted_proxies,
         },
         scopes: settings.scopes,
+        addresses: settings.addresses,
         tls: settings.tls,
         upstreams: settings.upstreams,
         development: None,

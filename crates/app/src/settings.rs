@@ -7,6 +7,8 @@ use anyhow::{Context, bail};
 use ipnet::IpNet;
 use partywall_control::{Located, wire};
 use partywall_documents::{Mistakes, Table, is_scope};
+use partywall_gateway::AddressLimits;
+use partywall_ledger::Rate;
 
 use crate::tls::{Pair, Upstreams};
 
@@ -21,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) scopes: Vec<String>,
+    pub(crate) addresses: AddressLimits,
     pub(crate) tls: Option<Pair>,
     pub(crate) upstreams: Upstreams,
     pub(crate) log_file: Option<PathBuf>,
@@ -96,6 +99,7 @@ impl Settings {
         }
         let trusted_proxies = networks(&mut table);
         let scopes = scopes(&mut table);
+        let addresses = table.table("address_limits").map(address_limits).unwrap_or_default();
         let tls = table.table("tls").and_then(pair);
         let upstreams = table.table("upstream_tls").map(upstreams).unwrap_or_default();
         let log_file = table.text("log_file").map(PathBuf::from);
@@ -109,6 +113,7 @@ impl Settings {
             allowed_origins,
             trusted_proxies,
             scopes,
+            addresses,
             tls,
             upstreams,
             log_file,
@@ -130,6 +135,19 @@ fn is_origin(text: &str) -> bool {
     let uri =
         text.parse::<http::Uri>().ok().filter(|uri| uri.path() == "/" && uri.query().is_none() && !text.ends_with('/'));
     uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
+}
+
+/// `{ requests_per_second = 2000, requests_burst = 4000, connections_max = 1000 }`, each as far as it is another.
+fn address_limits(mut table: Table<'_>) -> AddressLimits {
+    let mut number = |field| table.number(field, 1, 1_000_000).and_then(|number| u32::try_from(number).ok());
+    let standard = AddressLimits::default();
+    let requests = Rate {
+        per_second: number("requests_per_second").unwrap_or(standard.requests.per_second),
+        burst: number("requests_burst").unwrap_or(standard.requests.burst),
+    };
+    let connections_max = number("connections_max").unwrap_or(standard.connections_max);
+    table.finish();
+    AddressLimits { requests, connections_max }
 }
 
 /// `{ cert = "…", key = "…" }`.

@@ -122,7 +122,7 @@ fn check(tenant: &TenantContext, asked: &Explain) -> Verdict {
 fn about(ledger: &Ledger, snapshot: &Snapshot, tenant: &TenantConfig, verdict: Verdict) -> Explanation {
     let left = ledger.left(tenant);
     Explanation {
-        tenant: view::tenant(snapshot, tenant.name().as_str()),
+        tenant: view::tenant(ledger, snapshot, tenant.name().as_str()),
         left: Some(Left { calls: left.calls, calls_in_flight: left.in_flight, streams_open: left.streams_open }),
         ..nobody(snapshot, None, verdict)
     }
@@ -191,9 +191,16 @@ fn next(code: RefusalCode) -> &'static str {
         RefusalCode::UnknownResource => {
             "add the resource under `resources.allow` of the server, in the tenant or its plan"
         }
-        RefusalCode::RateLimited => "raise `limits.calls_per_second` or `calls_burst`, or let the client wait",
-        RefusalCode::TooManyInFlight => "raise `limits.calls_in_flight_max`, or let the client wait",
+        RefusalCode::RateLimited | RefusalCode::TooManyInFlight => {
+            "raise the limit that the cause names, in the tenant or its plan, or let the client wait"
+        }
+        RefusalCode::TooManySessions => "raise `limits.sessions_open_max`, or let clients end the sessions they leave",
+        RefusalCode::TooManyBodies => "raise `limits.bodies_bytes_max`, or let the client send less at a time",
         RefusalCode::TooManyStreams => "raise `limits.streams_open_max`, or let the client close streams",
+        RefusalCode::Busy => {
+            "raise `calls_in_flight_max` in the server's `limits` if it can take more, or run more of it"
+        }
+        RefusalCode::TooManyRequests => "raise `address_limits` in the settings if this address is many clients",
         RefusalCode::UpstreamUnreachable | RefusalCode::UpstreamTimeout | RefusalCode::UpstreamInvalid => {
             "look at the server behind the gateway: is it up, and does it accept the gateway's assertion?"
         }

@@ -112,8 +112,9 @@ async fn tenants(control: Control, operator: Operator) -> Result<Json<Tenants>, 
 
 async fn tenant(control: Control, operator: Operator, mut request: Request) -> Result<Json<Tenant>, Refused> {
     let name = path_segment(&mut request, "tenant").await?;
-    let asked = name.clone();
-    look(control, operator, move |snapshot| view::tenant(snapshot, &asked)).await?.map(Json).ok_or_else(|| {
+    let (asked, ledger) = (name.clone(), control.parts().ledger.clone());
+    let tenant = look(control, operator, move |snapshot| view::tenant(&ledger, snapshot, &asked)).await?;
+    tenant.map(Json).ok_or_else(|| {
         let message = format!("no tenant `{name}`");
         Refused::new(StatusCode::NOT_FOUND, message, "`partywall tenant list` shows those there are")
     })

@@ -1,7 +1,8 @@
 //! Tenants as operators see them: what is in force, and who set it.
 
 use partywall_documents::{LimitsPatch, overlay};
-use partywall_domain::{Limits, Placement};
+use partywall_domain::{Placement, ToolLimits};
+use partywall_ledger::{Ledger, Left};
 use partywall_tenancy::{Grant, Snapshot, TenantConfig};
 
 use crate::wire::{Identity, Limit, Scopes, Server, Tenant, TenantLine, Tenants};
@@ -19,7 +20,7 @@ pub(crate) fn tenants(snapshot: &Snapshot) -> Tenants {
 }
 
 /// One tenant, plan and overrides taken together.
-pub(crate) fn tenant(snapshot: &Snapshot, name: &str) -> Option<Tenant> {
+pub(crate) fn tenant(ledger: &Ledger, snapshot: &Snapshot, name: &str) -> Option<Tenant> {
     let tenant = snapshot.tenants().find(|tenant| tenant.name().as_str() == name)?;
     let document = tenant.document();
     let identities = document
@@ -33,29 +34,76 @@ pub(crate) fn tenant(snapshot: &Snapshot, name: &str) -> Option<Tenant> {
         plan: tenant.plan().name.to_string(),
         suspended: document.suspended,
         identities: identities.collect(),
-        limits: limits(tenant.limits(), document.limits, tenant.plan().limits),
+        limits: limits(tenant, &ledger.left(tenant))
+            .into_iter()
+            .chain(tenant.servers().flat_map(|grant| tool_limits(ledger, tenant, grant)))
+            .collect(),
         servers: tenant.servers().map(|grant| server(tenant, grant)).collect(),
     })
 }
 
-fn limits(limits: &Limits, own: LimitsPatch, plan: LimitsPatch) -> Vec<Limit> {
-    let limit = |name: &str, value: u32, own: Option<u32>, plan: Option<u32>| {
-        let origin = if own.is_some() {
-            "tenant"
-        } else if plan.is_some() {
-            "plan"
-        } else {
-            "default"
-        };
-        Limit { name: name.to_owned(), value: value.into(), origin: origin.to_owned() }
+/// Each limit, who set it, and what is left of it.
+fn limits(tenant: &TenantConfig, left: &Left) -> Vec<Limit> {
+    let (own, plan) = (tenant.document().limits.set(), tenant.plan().limits.set());
+    let limit = |(index, value): (usize, u32)| {
+        let name = LimitsPatch::NAMES[index];
+        let origin = origin(own[index].is_some(), plan[index].is_some());
+        Limit { name: name.to_owned(), value: value.into(), left: left_of(name, value, left), origin }
     };
-    let Limits { calls_per_second, calls_burst, calls_in_flight_max, streams_open_max } = *limits;
-    vec![
-        limit("calls_per_second", calls_per_second, own.calls_per_second, plan.calls_per_second),
-        limit("calls_burst", calls_burst, own.calls_burst, plan.calls_burst),
-        limit("calls_in_flight_max", calls_in_flight_max, own.calls_in_flight_max, plan.calls_in_flight_max),
-        limit("streams_open_max", streams_open_max, own.streams_open_max, plan.streams_open_max),
-    ]
+    LimitsPatch::in_force(tenant.limits()).into_iter().enumerate().map(limit).collect()
+}
+
+/// What is left of a limit; a rate has nothing left or used, only its burst has.
+fn left_of(name: &str, value: u32, left: &Left) -> Option<u64> {
+    let left = match name {
+        "calls_burst" => left.calls,
+        "lists_burst" => left.lists,
+        "handshakes_burst" => left.handshakes,
+        "calls_in_flight_max" => value.saturating_sub(left.in_flight),
+        "sessions_open_max" => value.saturating_sub(left.sessions_open),
+        "streams_open_max" => value.saturating_sub(left.streams_open),
+        "bodies_bytes_max" => value.saturating_sub(left.bodies_bytes),
+        _ => return None,
+    };
+    Some(left.into())
+}
+
+fn origin(own: bool, plan: bool) -> String {
+    match (own, plan) {
+        (true, _) => "tenant",
+        (false, true) => "plan",
+        (false, false) => "default",
+    }
+    .to_owned()
+}
+
+/// The limits of a tenant's tools at one server, named by their paths in a document.
+fn tool_limits(ledger: &Ledger, tenant: &TenantConfig, grant: &Grant) -> Vec<Limit> {
+    let server = &grant.server().name;
+    let own = tenant.document().servers.get(server).is_some_and(|patch| patch.tool_limits.is_some());
+    let limits = grant.tool_limits().iter().zip(ledger.tools_left(tenant, grant));
+    let rows = limits.flat_map(|(limit, (calls, in_flight))| {
+        let ToolLimits { rate, calls_in_flight_max } = limit.limits;
+        let row = move |name: &str, value: Option<u32>, left: Option<u32>| {
+            let pattern = limit.tools.as_str();
+            Some(Limit {
+                name: format!("servers.{server}.tool_limits.\"{pattern}\".{name}"),
+                value: value?.into(),
+                left: left.map(Into::into),
+                origin: origin(own, !own),
+            })
+        };
+        [
+            row("calls_per_second", rate.map(|rate| rate.0), None),
+            row("calls_burst", rate.map(|rate| rate.1), calls),
+            row(
+                "calls_in_flight_max",
+                calls_in_flight_max,
+                calls_in_flight_max.map(|max| max.saturating_sub(in_flight)),
+            ),
+        ]
+    });
+    rows.flatten().collect()
 }
 
 fn server(tenant: &TenantConfig, grant: &Grant) -> Server {

@@ -183,6 +183,8 @@ pub struct Limit {
     pub name: String,
     /// Its value.
     pub value: u64,
+    /// How much of it is there now; none for a rate.
+    pub left: Option<u64>,
     /// Who set it: `tenant`, `plan` or `default`.
     pub origin: String,
 }

@@ -1,6 +1,6 @@
 //! What is granted, by pattern over names or URIs: deny wins, and what nothing allows is denied.
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// Longest pattern, in bytes.
 const GLOB_BYTES_MAX: usize = 256;
@@ -21,7 +21,13 @@ impl Globs {
         } else {
             format!("{} but not {}", allow.join(", "), deny.join(", "))
         };
-        Ok(Self { allow: set(allow)?, deny: set(deny)?, text })
+        Ok(Self { allow: set(allow, Case::Counts)?, deny: set(deny, Case::Counts)?, text })
+    }
+
+    /// One pattern for which upper and lower case are the same: a name in another spelling is no way out of a limit.
+    pub fn of_any_case(pattern: &str) -> Result<Self, String> {
+        let allow = set(&[pattern.to_owned()], Case::Ignored)?;
+        Ok(Self { allow, deny: GlobSet::empty(), text: pattern.to_owned() })
     }
 
     /// Nothing at all: what holds where no rule stands.
@@ -40,13 +46,20 @@ impl Globs {
     }
 }
 
-fn set(patterns: &[String]) -> Result<GlobSet, String> {
+#[derive(Clone, Copy, PartialEq)]
+enum Case {
+    Counts,
+    Ignored,
+}
+
+fn set(patterns: &[String], case: Case) -> Result<GlobSet, String> {
     let mut builder = GlobSetBuilder::new();
     for pattern in patterns {
         if pattern.is_empty() || pattern.len() > GLOB_BYTES_MAX {
             return Err(format!("a pattern of 1 to {GLOB_BYTES_MAX} bytes is expected, for example `list_*`"));
         }
-        builder.add(Glob::new(pattern).map_err(|error| format!("`{pattern}` is not a pattern: {error}"))?);
+        let glob = GlobBuilder::new(pattern).case_insensitive(case == Case::Ignored).build();
+        builder.add(glob.map_err(|error| format!("`{pattern}` is not a pattern: {error}"))?);
     }
     builder.build().map_err(|error| error.to_string())
 }

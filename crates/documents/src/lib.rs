@@ -5,6 +5,7 @@
 
 mod globs;
 mod issuer;
+mod limits;
 mod networks;
 mod plan;
 mod server;
@@ -18,7 +19,8 @@ use serde_json::Value;
 
 pub use globs::Globs;
 pub use issuer::Issuer;
-pub use plan::{LimitsPatch, Plan, ServerPatch, is_scope, overlay};
+pub use limits::{LimitsPatch, ToolLimit};
+pub use plan::{Plan, ServerPatch, is_scope, overlay};
 pub use server::Server;
 pub use table::{Mistake, Mistakes, Table};
 pub use tenant::{Identity, Tenant};

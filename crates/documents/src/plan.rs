@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use partywall_domain::{Limits, Placement, PlanName, ServerName};
+use partywall_domain::{Placement, PlanName, ServerName};
 
 use crate::globs::Globs;
+use crate::limits::{LimitsPatch, ToolLimit};
 use crate::server::upstream_url;
 use crate::table::Table;
 
@@ -40,48 +41,6 @@ impl Plan {
     }
 }
 
-/// Limits as far as somebody set them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LimitsPatch {
-    /// See [`Limits::calls_per_second`].
-    pub calls_per_second: Option<u32>,
-    /// See [`Limits::calls_burst`].
-    pub calls_burst: Option<u32>,
-    /// See [`Limits::calls_in_flight_max`].
-    pub calls_in_flight_max: Option<u32>,
-    /// See [`Limits::streams_open_max`].
-    pub streams_open_max: Option<u32>,
-}
-
-impl LimitsPatch {
-    pub(crate) fn read(table: &mut Table<'_>) -> Self {
-        let Some(mut table) = table.table("limits") else { return Self::default() };
-        let mut number = |field| table.number(field, 1, 1_000_000).and_then(|number| u32::try_from(number).ok());
-        let patch = Self {
-            calls_per_second: number("calls_per_second"),
-            calls_burst: number("calls_burst"),
-            calls_in_flight_max: number("calls_in_flight_max"),
-            streams_open_max: number("streams_open_max"),
-        };
-        table.finish();
-        patch
-    }
-
-    /// The tenant's word over the plan's word over the default.
-    pub fn over(self, plan: Self) -> Limits {
-        let standard = Limits::default();
-        Limits {
-            calls_per_second: self.calls_per_second.or(plan.calls_per_second).unwrap_or(standard.calls_per_second),
-            calls_burst: self.calls_burst.or(plan.calls_burst).unwrap_or(standard.calls_burst),
-            calls_in_flight_max: self
-                .calls_in_flight_max
-                .or(plan.calls_in_flight_max)
-                .unwrap_or(standard.calls_in_flight_max),
-            streams_open_max: self.streams_open_max.or(plan.streams_open_max).unwrap_or(standard.streams_open_max),
-        }
-    }
-}
-
 /// A tenant's use of one server, as far as somebody set it.
 #[derive(Clone, Debug, Default)]
 pub struct ServerPatch {
@@ -95,6 +54,8 @@ pub struct ServerPatch {
     pub resources: Option<Globs>,
     /// The scopes that tools need: a glob over tool names, and all that it needs.
     pub scopes: Option<Vec<(Globs, Vec<String>)>>,
+    /// What tools may use beside the tenant's own limits.
+    pub tool_limits: Option<Vec<ToolLimit>>,
 }
 
 impl ServerPatch {
@@ -122,6 +83,7 @@ impl ServerPatch {
             prompts: globs(&mut table, "prompts"),
             resources: globs(&mut table, "resources"),
             scopes: scopes(&mut table),
+            tool_limits: ToolLimit::read_all(&mut table),
         };
         table.finish();
         patch
@@ -141,6 +103,7 @@ pub fn overlay(
         under.prompts = over.prompts.clone().or(under.prompts.take());
         under.resources = over.resources.clone().or(under.resources.take());
         under.scopes = over.scopes.clone().or(under.scopes.take());
+        under.tool_limits = over.tool_limits.clone().or(under.tool_limits.take());
     }
     all
 }

@@ -119,9 +119,16 @@ fn limits(mut table: Table<'_>) -> ServerLimits {
     let limits = ServerLimits {
         request_bytes_max: table.number("request_bytes_max", 1024, 1 << 30).unwrap_or(standard.request_bytes_max),
         filtered_bytes_max: table.number("filtered_bytes_max", 1024, 1 << 30).unwrap_or(standard.filtered_bytes_max),
+        calls_in_flight_max: count(&mut table, "calls_in_flight_max").unwrap_or(standard.calls_in_flight_max),
+        queue_length_max: count(&mut table, "queue_length_max").unwrap_or(standard.queue_length_max),
+        queue_timeout_ms: table.number("queue_timeout_ms", 1, 3_600_000).unwrap_or(standard.queue_timeout_ms),
         answer_timeout_ms: table.number("answer_timeout_ms", 1, 3_600_000).unwrap_or(standard.answer_timeout_ms),
         discover_ttl_s: table.number("discover_ttl_s", 1, 86_400).unwrap_or(standard.discover_ttl_s),
     };
     table.finish();
     limits
+}
+
+fn count(table: &mut Table<'_>, field: &'static str) -> Option<u32> {
+    table.number(field, 1, 1_000_000).and_then(|number| u32::try_from(number).ok())
 }

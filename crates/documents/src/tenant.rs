@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use partywall_domain::{ConnectId, IssuerName, PlanName, ServerName, TenantId, TenantName};
 use serde_json::Value;
 
-use crate::plan::{LimitsPatch, ServerPatch, is_scope};
+use crate::limits::LimitsPatch;
+use crate::plan::{ServerPatch, is_scope};
 use crate::table::{Mistakes, Table};
 
 /// A customer, as its document says.

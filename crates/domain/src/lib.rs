@@ -16,7 +16,7 @@ mod refusal;
 mod said;
 
 pub use id::{InvalidTenantId, RequestId, Revision, TenantId, TraceId};
-pub use limits::{Limits, ServerLimits};
+pub use limits::{Limits, ServerLimits, ToolLimits};
 pub use name::{ConnectId, InvalidConnectId, InvalidName, IssuerName, PlanName, ServerName, TenantName};
 pub use outcome::Outcome;
 pub use placement::{Placement, Sharing};

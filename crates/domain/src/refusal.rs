@@ -26,6 +26,8 @@ pub enum RefusalCode {
     InvalidToken,
     /// The token is no JWT.
     OpaqueToken,
+    /// Too many requests from one address.
+    TooManyRequests,
     /// Too many tokens from one address failed.
     TooManyFailures,
     /// Too many tokens are being verified.
@@ -82,8 +84,14 @@ pub enum RefusalCode {
     RateLimited,
     /// Too many calls in flight.
     TooManyInFlight,
+    /// Too many sessions open.
+    TooManySessions,
     /// Too many streams open.
     TooManyStreams,
+    /// Too many bytes of bodies at the same time.
+    TooManyBodies,
+    /// The upstream has as many calls as it may, and no more may wait.
+    Busy,
     /// The upstream could not be reached.
     UpstreamUnreachable,
     /// The upstream did not answer in time.
@@ -102,6 +110,7 @@ impl RefusalCode {
         Self::NoToken,
         Self::InvalidToken,
         Self::OpaqueToken,
+        Self::TooManyRequests,
         Self::TooManyFailures,
         Self::TooManyVerifications,
         Self::MalformedAuthorization,
@@ -130,7 +139,10 @@ impl RefusalCode {
         Self::NotInitialized,
         Self::RateLimited,
         Self::TooManyInFlight,
+        Self::TooManySessions,
         Self::TooManyStreams,
+        Self::TooManyBodies,
+        Self::Busy,
         Self::UpstreamUnreachable,
         Self::UpstreamTimeout,
         Self::UpstreamInvalid,
@@ -147,6 +159,9 @@ impl RefusalCode {
             Self::InvalidToken => (401, own(401), "invalid_token", "the token is not valid here"),
             Self::OpaqueToken => {
                 (401, own(401), "opaque_token", "the token is opaque; a JWT access token is needed here")
+            }
+            Self::TooManyRequests => {
+                (429, own(429), "too_many_requests", "too many requests from this address; try again later")
             }
             Self::TooManyFailures => {
                 (429, own(429), "too_many_failures", "too many tokens were refused; try again later")
@@ -190,7 +205,10 @@ impl RefusalCode {
             Self::NotInitialized => (400, own(400), "not_initialized", "Bad Request: Server not initialized"),
             Self::RateLimited => (429, own(429), "rate_limited", "too many calls; try again later"),
             Self::TooManyInFlight => (429, own(429), "too_many_in_flight", "too many calls at the same time"),
+            Self::TooManySessions => (429, own(429), "too_many_sessions", "too many open sessions; end some"),
             Self::TooManyStreams => (429, own(429), "too_many_streams", "too many open streams"),
+            Self::TooManyBodies => (429, own(429), "too_many_bodies", "too many long requests at the same time"),
+            Self::Busy => (503, own(503), "busy", "the server is busy; try again later"),
             Self::UpstreamUnreachable => (502, own(502), "upstream_unreachable", "the server cannot be reached"),
             Self::UpstreamTimeout => (504, own(504), "upstream_timeout", "the server did not answer in time"),
             Self::UpstreamInvalid => (502, own(502), "upstream_invalid", "the server's answer cannot be passed on"),

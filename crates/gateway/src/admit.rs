@@ -1,8 +1,8 @@
 //! Admitting: headers and body agree, no other tenant is named, and the tenant's limits have a place for the call.
 
 use partywall_domain::RefusalCode;
-use partywall_ledger::{Call, Ledger, Reservation, Weight};
-use partywall_mcp::{Class, Conflict, Envelope, Era, MODERN_VERSIONS, Message, PROTOCOL_VERSION, check_modern};
+use partywall_ledger::{Call, Claim, Ledger, Reservation, Weight};
+use partywall_mcp::{Class, Conflict, Envelope, Era, MODERN_VERSIONS, Message, Method, PROTOCOL_VERSION, check_modern};
 use partywall_tenancy::TenantContext;
 
 use crate::booked::Refused;
@@ -20,9 +20,22 @@ impl Admitted {
     }
 }
 
-/// Checks the message's form, then takes a place.
+/// Checks the message's form, then takes a place. What is refused is put into words only where it is written down.
 pub(crate) fn admit(ledger: &Ledger, tenant: &TenantContext, request: &Request<'_>) -> Result<Admitted, Refused> {
-    let call = Call {
+    if let Err(refusal) = check(request).and_then(|()| named::check(tenant, request)) {
+        return Err(Refused::denied(ledger, tenant, refusal, || call(request)));
+    }
+    let tool = request.envelope.as_ref().filter(|_| request.method() == Some(Method::ToolsCall));
+    let claim =
+        Claim { weight: weight(request), server: request.server, tool: tool.and_then(|envelope| envelope.name()) };
+    match ledger.take(tenant, &claim) {
+        Ok(place) => Ok(Admitted(place.begin(call(request)))),
+        Err(throttled) => Err(Refused::throttled(ledger, tenant, throttled, || call(request))),
+    }
+}
+
+fn call(request: &Request<'_>) -> Call {
+    Call {
         ids: request.exchange.ids,
         since: request.exchange.since,
         weight: weight(request),
@@ -30,24 +43,24 @@ pub(crate) fn admit(ledger: &Ledger, tenant: &TenantContext, request: &Request<'
         method: request.word(),
         name: request.envelope.as_ref().and_then(Envelope::name).map(|name| shown(name).to_owned()),
         era: request.era.as_str(),
-    };
-    if let Err(refusal) = check(request).and_then(|()| named::check(tenant, request)) {
-        return Err(Refused::denied(ledger, tenant, call, refusal));
     }
-    ledger.reserve(tenant, call).map(Admitted).map_err(Refused::throttled)
 }
 
 fn weight(request: &Request<'_>) -> Weight {
     match request.envelope.as_ref().map(|envelope| &envelope.message) {
         Some(Message::Request { method, .. }) => match method.class() {
-            Class::Handshake => Weight::Free,
+            Class::Free => Weight::Free,
+            Class::Opening => Weight::Opening,
+            Class::Handshake => Weight::Handshake,
+            Class::List => Weight::List,
             Class::Call => Weight::Call,
             Class::Stream => Weight::Stream,
             Class::Message => Weight::Message,
         },
         Some(_) => Weight::Message,
         None if request.exchange.method() == http::Method::GET => Weight::Stream,
-        None => Weight::Free,
+        // The end of a session.
+        None => Weight::Handshake,
     }
 }
 

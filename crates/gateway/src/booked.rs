@@ -1,6 +1,6 @@
 //! A refusal that stands in the books. Only booking makes one, so none is forgotten.
 
-use partywall_ledger::{Call, Ledger, Reservation, Settlement, Weight};
+use partywall_ledger::{Call, Ledger, Reservation, Settlement, Throttled, Weight};
 use partywall_mcp::Era;
 use partywall_tenancy::TenantContext;
 
@@ -19,8 +19,13 @@ impl Refused {
     }
 
     /// Books the refusal of a call that got no place.
-    pub(crate) fn denied(ledger: &Ledger, tenant: &TenantContext, call: Call, refusal: Refusal) -> Self {
-        ledger.deny(tenant, call, refusal.code, &refusal.cause);
+    pub(crate) fn denied(
+        ledger: &Ledger,
+        tenant: &TenantContext,
+        refusal: Refusal,
+        call: impl FnOnce() -> Call,
+    ) -> Self {
+        ledger.deny(tenant, refusal.code, || &refusal.cause, call);
         Self(refusal)
     }
 
@@ -32,7 +37,7 @@ impl Refused {
         server: &str,
         refusal: Refusal,
     ) -> Self {
-        let call = Call {
+        Self::denied(ledger, tenant, refusal, || Call {
             ids: exchange.ids,
             since: exchange.since,
             weight: Weight::Free,
@@ -40,12 +45,17 @@ impl Refused {
             method: "unread",
             name: None,
             era: "unknown",
-        };
-        Self::denied(ledger, tenant, call, refusal)
+        })
     }
 
-    /// A refusal that the ledger booked itself: no place was left.
-    pub(crate) fn throttled(throttled: partywall_ledger::Throttled) -> Self {
+    /// Books the refusal of a call for which no place was left.
+    pub(crate) fn throttled(
+        ledger: &Ledger,
+        tenant: &TenantContext,
+        throttled: Throttled,
+        call: impl FnOnce() -> Call,
+    ) -> Self {
+        ledger.deny(tenant, throttled.code, || throttled.cause(), call);
         Self(Refusal::throttled(throttled))
     }
 

@@ -1,8 +1,10 @@
 //! The life of a call, as one function whose types spell the order.
 
+use bytes::Bytes;
 use http::Response;
 use hyper::body::Incoming;
 use partywall_domain::ServerLimits;
+use partywall_ledger::Room;
 use partywall_tenancy::TenantContext;
 use tracing::Instrument;
 
@@ -14,7 +16,7 @@ use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
 use crate::refusal::Refusal;
 use crate::reply::ReplyBody;
-use crate::request::{Request, id_of, read};
+use crate::request::{Request, announced, id_of, read};
 use crate::route::route;
 use crate::upstream;
 
@@ -53,8 +55,9 @@ impl Gateway {
         };
         let unread = |refusal: Refusal| refuse(Refused::unread(&self.ledger, &tenant, exchange, server, refusal), None);
         let limits = tenant.grant(server).map_or_else(ServerLimits::default, |grant| grant.server().limits);
-        let body = match read(exchange, limits, body).await {
-            Ok(body) => body,
+        // Kept until the answer begins, so that what a tenant's bodies take in all is bounded.
+        let (body, _room) = match self.read(exchange, &tenant, limits, body).await {
+            Ok(read) => read,
             Err(refusal) => return unread(refusal),
         };
         let request = match Request::parse(exchange, server, &body) {
@@ -65,6 +68,18 @@ impl Gateway {
             Ok(response) => response,
             Err(refused) => refuse(refused, Some((request.id(), request.era))),
         }
+    }
+
+    async fn read(
+        &self,
+        exchange: &Exchange,
+        tenant: &TenantContext,
+        limits: ServerLimits,
+        body: &mut Incoming,
+    ) -> Result<(Bytes, Room), Refusal> {
+        let bytes = announced(body, limits);
+        let room = self.ledger.hold_body(tenant, bytes).map_err(Refusal::throttled)?;
+        read(exchange, limits, body).await.map(|body| (body, room))
     }
 
     async fn steps(&self, request: &Request<'_>, tenant: &TenantContext) -> Result<Response<ReplyBody>, Refused> {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use partywall_domain::RefusalCode;
 use partywall_identity::{KeySet, Principal, Resource, Unauthenticated, verify};
-use partywall_ledger::Throttled;
+use partywall_ledger::{Policy, Quota, Throttled};
 use partywall_tenancy::{NotEntered, Snapshot, TenantContext};
 
 use crate::Gateway;
@@ -16,10 +16,19 @@ use crate::refusal::Refusal;
 /// Tokens that are verified at a time, those included that wait for their issuer's keys. Default 4,096: four times the
 /// callers that may wait for one issuer, so that one that is away keeps nobody else's out; with 16 KiB for each token at
 /// most, 64 MiB. Tokens that were seen lately take no place.
-pub(crate) const VERIFICATIONS_MAX: usize = 4_096;
+pub(crate) const VERIFICATIONS_MAX: u32 = 4_096;
 /// Milliseconds after which a caller that found no place should try again. Default 1,000: keys come within two seconds
 /// or not at all.
 const VERIFICATIONS_RETRY_MS: u64 = 1_000;
+const FULL: Throttled = Throttled {
+    code: RefusalCode::TooManyVerifications,
+    retry_after_ms: VERIFICATIONS_RETRY_MS,
+    policy: Policy {
+        name: "verifications",
+        field: "verifications at the same time",
+        quota: Quota::Concurrent(VERIFICATIONS_MAX),
+    },
+};
 
 impl Gateway {
     /// Whose call this is. The context keeps its revision's configuration, so the whole call sees one revision.
@@ -54,8 +63,7 @@ impl Gateway {
         resource: &Resource,
     ) -> Result<Principal, Refusal> {
         self.ledger.may_try(exchange.peer).map_err(Refusal::throttled)?;
-        let full = Throttled { code: RefusalCode::TooManyVerifications, retry_after_ms: VERIFICATIONS_RETRY_MS };
-        let _place = self.verifications.try_acquire().map_err(|_| Refusal::throttled(full))?;
+        let _place = self.verifications.try_acquire().map_err(|_| Refusal::throttled(FULL))?;
         match self.principal(snapshot, bearer, resource).await {
             Ok((principal, keys)) => {
                 self.verified.put(bearer, resource, &principal, keys);

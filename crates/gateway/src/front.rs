@@ -94,6 +94,9 @@ impl Gateway {
 
     /// What stands behind the path.
     async fn behind(&self, exchange: &Exchange, body: &mut Incoming) -> Response<ReplyBody> {
+        if let Err(throttled) = self.addresses.may_ask(&self.ledger, exchange.peer) {
+            return self.turn_away(exchange, Refusal::busy(throttled), None);
+        }
         match (door(exchange.parts.uri.path()), exchange.method()) {
             (Some(_), _) if cors::is_preflight(exchange) => cors::preflight(exchange),
             (Some((Door::Mcp, endpoint)), &Method::POST | &Method::GET | &Method::DELETE) => {

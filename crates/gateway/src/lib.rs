@@ -25,6 +25,7 @@ mod upstream;
 mod reply;
 
 // What the steps stand on.
+mod addresses;
 mod booked;
 mod cors;
 mod endpoint;
@@ -36,6 +37,7 @@ mod public_url;
 mod refusal;
 mod said;
 mod session;
+mod told;
 mod verified;
 
 use std::sync::Arc;
@@ -47,6 +49,7 @@ use partywall_tenancy::{SealKeys, Snapshot};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+pub use addresses::AddressLimits;
 pub use front::{FRONT_ROUTES, FrontRoute};
 pub use listener::{DRAIN_TIMEOUT, Tls, serve};
 pub use public_url::PublicUrl;
@@ -54,6 +57,7 @@ pub use reply::ReplyBody;
 pub use said::SaidBook;
 pub use upstream::{Probe, ProbeError, Signer};
 
+use addresses::Addresses;
 use enter::VERIFICATIONS_MAX;
 use upstream::Pools;
 use verified::Verified;
@@ -72,6 +76,8 @@ pub struct Parts {
     pub said: SaidBook,
     /// The URL that clients know us by.
     pub public_url: PublicUrl,
+    /// What may come from one address.
+    pub addresses: AddressLimits,
     /// Issuers' keys that are fetched.
     pub keys: Arc<dyn KeySource>,
     /// What connections to `https` upstreams trust and show.
@@ -89,6 +95,7 @@ pub struct Gateway {
     signer: Signer,
     /// The URL that clients know us by.
     pub public_url: PublicUrl,
+    addresses: Addresses,
     keys: Arc<dyn KeySource>,
     /// Tokens that were verified lately.
     verified: Verified,
@@ -109,10 +116,11 @@ impl Gateway {
             ledger: parts.ledger,
             seal: parts.seal,
             signer: parts.signer,
+            addresses: Addresses::new(parts.addresses),
             public_url: parts.public_url,
             keys: parts.keys,
             verified: Verified::default(),
-            verifications: Semaphore::new(VERIFICATIONS_MAX),
+            verifications: Semaphore::new(VERIFICATIONS_MAX as usize),
             pools: Pools::new(parts.upstream_tls),
             draining: CancellationToken::new(),
         }

@@ -84,6 +84,12 @@ async fn connection(
     // Small answers must not wait for the next acknowledgement.
     let _ = stream.set_nodelay(true);
     let peer = stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    // A proxy of ours has many clients, and this machine is no client.
+    let free = peer.to_canonical().is_loopback() || gateway.public_url.is_proxy(peer);
+    let connected = if free { None } else { gateway.addresses.connect(peer) };
+    if connected.is_none() && !free {
+        return;
+    }
     match tls {
         None => requests(gateway, stream, peer, watcher).await,
         Some(tls) => match timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
@@ -92,7 +98,7 @@ async fn connection(
             Err(_) => tracing::debug!(event = event::CONNECTION, cause = "the TLS handshake took too long"),
         },
     }
-    drop(place);
+    drop((place, connected));
 }
 
 async fn requests<S>(gateway: Arc<Gateway>, stream: S, peer: IpAddr, watcher: Watcher)

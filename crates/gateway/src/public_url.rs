@@ -73,7 +73,7 @@ impl PublicUrl {
     /// Where a request came from: the peer, or what the trusted proxies in front of us say. Each adds the address it saw
     /// at the end of `X-Forwarded-For`, so the last one that is no proxy of ours is as far as anybody's word reaches.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let trusted = |address: &IpAddr| self.proxies.iter().any(|network| network.contains(address));
+        let trusted = |address: &IpAddr| self.is_proxy(*address);
         if !trusted(&peer) {
             return peer;
         }
@@ -81,6 +81,11 @@ impl PublicUrl {
         let seen: Vec<IpAddr> =
             lines.flat_map(|line| line.split(',')).map_while(|one| one.trim().parse().ok()).collect();
         seen.iter().rev().find(|address| !trusted(address)).copied().unwrap_or(peer)
+    }
+
+    /// Whether this is the address of a proxy whose word counts.
+    pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|network| network.contains(&address))
     }
 
     /// The URL, without a trailing slash.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::public_url::PublicUrl;
 use crate::reply::ReplyBody;
+use crate::told;
 
 /// JSON-RPC code of an unknown resource before 2026-07-28.
 const RESOURCE_NOT_FOUND: i64 = -32_002;
@@ -35,8 +36,8 @@ enum Detail {
         requested: String,
         supported: Vec<String>,
     },
-    /// When to try again.
-    RetryAfterMs(u64),
+    /// Which limit, and when to try again.
+    Throttled(Throttled),
     /// The HTTP methods that are served.
     Allow(&'static str),
 }
@@ -76,7 +77,12 @@ impl Refusal {
     }
 
     pub(crate) fn throttled(throttled: Throttled) -> Self {
-        Self { detail: Detail::RetryAfterMs(throttled.retry_after_ms), ..Self::new(throttled.code, "") }
+        Self { detail: Detail::Throttled(throttled), ..Self::new(throttled.code, "") }
+    }
+
+    /// A refusal of a call that is written down whatever became of others.
+    pub(crate) fn busy(throttled: Throttled) -> Self {
+        Self { cause: throttled.cause(), ..Self::throttled(throttled) }
     }
 
     /// Whether the caller's token is good, and what it lacks is a tenant.
@@ -103,7 +109,7 @@ impl Refusal {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         match &self.detail {
-            Detail::RetryAfterMs(ms) => insert(headers, "retry-after", &ms.div_ceil(1000).max(1).to_string()),
+            Detail::Throttled(throttled) => told::throttled(headers, throttled),
             Detail::Allow(methods) => insert(headers, "allow", methods),
             _ => {}
         }
@@ -139,7 +145,7 @@ impl Refusal {
             Detail::Versions { requested, supported } => {
                 Some(json!({ "requested": requested, "supported": supported }))
             }
-            Detail::RetryAfterMs(ms) => Some(json!({ "retryAfterMs": ms })),
+            Detail::Throttled(throttled) => Some(json!({ "retryAfterMs": throttled.retry_after_ms })),
             _ => None,
         }
     }

@@ -69,6 +69,12 @@ impl<'a> Request<'a> {
     }
 }
 
+/// How long the body will be at most, as far as its sender said; one that does not say may be as long as the server
+/// takes, and one that is too long is not read.
+pub(crate) fn announced(body: &Incoming, limits: ServerLimits) -> u64 {
+    body.size_hint().upper().unwrap_or(limits.request_bytes_max).min(limits.request_bytes_max)
+}
+
 /// The body of a POST; nothing of any other method.
 pub(crate) async fn read(exchange: &Exchange, limits: ServerLimits, body: &mut Incoming) -> Result<Bytes, Refusal> {
     if exchange.method() != HttpMethod::POST {

@@ -32,8 +32,8 @@ pub(crate) enum Destination {
 pub(crate) struct Target {
     pub(crate) url: Arc<str>,
     pub(crate) limits: ServerLimits,
-    /// The upstream's own session id.
-    pub(crate) session: Option<String>,
+    /// The session that goes on, with the upstream's own id.
+    pub(crate) session: Option<Session>,
 }
 
 pub(crate) fn route(gateway: &Gateway, authorized: Authorized, request: &Request<'_>) -> Result<Routed, Refused> {
@@ -80,7 +80,7 @@ fn session(
     reservation: &Reservation,
     request: &Request<'_>,
     url: &str,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<Session>, Refusal> {
     // Modern messages have no session; a stray header is ignored (2026-07-28, transports).
     if request.era == Era::Modern || !request.exchange.headers().contains_key(SESSION_ID) {
         return Ok(None);
@@ -89,7 +89,7 @@ fn session(
     Owned::<Session>::claimed(text)
         .open(reservation.tenant(), &gateway.seal)
         .filter(|session| session.fits(request.server, url))
-        .map(|session| Some(session.id))
+        .map(Some)
         .ok_or_else(|| {
             Refusal::new(RefusalCode::UnknownSession, "the session id is not this principal's, not ours or over")
         })

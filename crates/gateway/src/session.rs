@@ -5,10 +5,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use partywall_ledger::SESSION_LIFETIME;
 use partywall_tenancy::Portable;
-
-/// Seconds after which a session must begin anew. Default one day: longer than a working day, shorter than a leak.
-const LIFETIME: Duration = Duration::from_hours(24);
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Session {
@@ -21,7 +19,12 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(server: &str, upstream: &str, id: &str) -> Self {
         let (server, upstream, id) = (server.to_owned(), upstream.to_owned(), id.to_owned());
-        Self { server, upstream, id, expires: now() + LIFETIME.as_secs() }
+        Self { server, upstream, id, expires: now() + SESSION_LIFETIME.as_secs() }
+    }
+
+    /// When it was opened.
+    pub(crate) fn opened(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.expires.saturating_sub(SESSION_LIFETIME.as_secs()))
     }
 
     /// Whether it goes on at this server and upstream now.

@@ -35,6 +35,7 @@ use crate::reply::{ReplyBody, Rewriting, Stream, shows};
 use crate::request::Request;
 use crate::route::{Destination, Routed, Target};
 use crate::session::Session;
+use crate::told;
 
 /// Calls the upstream, or answers here where the route says so.
 pub(crate) async fn call(
@@ -42,10 +43,14 @@ pub(crate) async fn call(
     routed: Routed,
     request: &Request<'_>,
 ) -> Result<Response<ReplyBody>, Refused> {
-    let Routed { reservation, destination } = routed;
+    let Routed { mut reservation, destination } = routed;
     match destination {
         Destination::Here(body) => Ok(here(reservation, request, body)),
         Destination::Upstream(target) => {
+            // Before the assertion is signed: it is good for a minute, and a turn may be long in coming.
+            if let Err(throttled) = reservation.wait_for_turn(&target.url, &target.limits).await {
+                return Err(Refused::settled(reservation, Refusal::busy(throttled)));
+            }
             let outbound = match outbound(gateway, &reservation, request, &target) {
                 Ok(outbound) => outbound,
                 Err(refusal) => return Err(Refused::settled(reservation, refusal)),
@@ -57,9 +62,10 @@ pub(crate) async fn call(
 }
 
 fn here(reservation: Reservation, request: &Request<'_>, body: String) -> Response<ReplyBody> {
-    let bytes_out = body.len() as u64;
+    let (bytes_out, standing) = (body.len() as u64, reservation.standing());
     reservation.settle(Settlement { outcome: Outcome::Answered, cause: String::new(), status: 200, bytes_out });
     let mut response = Response::new(ReplyBody::full(body));
+    told::standing(response.headers_mut(), standing);
     wire::finish(&mut response, request, "application/json");
     response
 }
@@ -149,20 +155,22 @@ fn check(answer: &Response<Incoming>) -> Result<(), Refusal> {
 
 async fn reply(
     gateway: &Gateway,
-    reservation: Reservation,
+    mut reservation: Reservation,
     request: &Request<'_>,
     target: &Target,
     answer: Response<Incoming>,
 ) -> Result<Response<ReplyBody>, Refused> {
     let (parts, body) = answer.into_parts();
+    let standing = reservation.standing();
     let mime = parts.headers.get(header::CONTENT_TYPE).cloned();
     let is_stream = mime.as_ref().is_some_and(|mime| mime.as_bytes().starts_with(b"text/event-stream"));
     // The stream of a GET may replay the answer to a list (resumption), so it is read like one.
     let read = request.method().is_none_or(Method::answers_are_rewritten);
-    let session = match opened(gateway, &reservation, request, target, &parts) {
+    let session = match opened(gateway, &mut reservation, request, target, &parts) {
         Ok(session) => session,
         Err(refusal) => return Err(Refused::settled(reservation, refusal)),
     };
+    ended(gateway, &reservation, request, target, parts.status);
     let mut response = if read && !is_stream && parts.status.is_success() {
         whole(reservation, request, target, parts.status, body).await?
     } else {
@@ -170,6 +178,7 @@ async fn reply(
         streamed(gateway, reservation, request, parts.status, body, rewriting)
     };
     wire::copy_back(&parts.headers, response.headers_mut());
+    told::standing(response.headers_mut(), standing);
     response.headers_mut().extend(session.map(|session| (header::HeaderName::from_static(SESSION_ID), session)));
     wire::finish(&mut response, request, "");
     Ok(response)
@@ -247,7 +256,7 @@ fn streamed(
 /// The session that the upstream opened, sealed for the principal it was opened for.
 fn opened(
     gateway: &Gateway,
-    reservation: &Reservation,
+    reservation: &mut Reservation,
     request: &Request<'_>,
     target: &Target,
     parts: &http::response::Parts,
@@ -262,7 +271,17 @@ fn opened(
     let session = Session::new(request.server, &target.url, id);
     let sealed = Owned::seal(reservation.tenant(), &gateway.seal, &session)
         .ok_or_else(|| invalid("the session could not be sealed"))?;
-    HeaderValue::from_str(sealed.as_str()).map(Some).map_err(|_| invalid("the session id is too long"))
+    let sealed = HeaderValue::from_str(sealed.as_str()).map_err(|_| invalid("the session id is too long"))?;
+    reservation.session_opened();
+    Ok(Some(sealed))
+}
+
+/// Counts a session less once its client has ended it and its upstream agreed.
+fn ended(gateway: &Gateway, reservation: &Reservation, request: &Request<'_>, target: &Target, status: StatusCode) {
+    let session = target.session.as_ref().filter(|_| request.exchange.method() == http::Method::DELETE);
+    if let Some(session) = session.filter(|_| status.is_success()) {
+        gateway.ledger.session_ended(reservation.tenant(), session.opened());
+    }
 }
 
 /// An error with its causes, in one line.

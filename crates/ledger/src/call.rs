@@ -18,6 +18,12 @@ pub struct Ids {
 pub enum Weight {
     /// Nothing: finding out what a server is.
     Free,
+    /// One handshake: counts against the rate of handshakes.
+    Handshake,
+    /// The opening of a session: a handshake, and counts against the sessions.
+    Opening,
+    /// One list: counts against the rate of lists and the calls in flight.
+    List,
     /// One message without an answer: counts against the rate.
     Message,
     /// One call: counts against the rate and the calls in flight.

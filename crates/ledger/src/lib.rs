@@ -4,33 +4,51 @@
 //! once, also when it is dropped. What is refused is booked too, also before a tenant is known. The ledger knows no
 //! HTTP and no MCP: what was called comes in as plain words.
 
+mod addresses;
 mod call;
 mod gcra;
+mod hold;
 mod journal;
 mod meter;
+mod place;
+mod policy;
 mod reservation;
+mod sampled;
+mod sessions;
 mod settlement;
 mod strangers;
+mod subjects;
+mod tools;
+mod turns;
 
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-use partywall_domain::{RefusalCode, RequestId, TenantId};
-use partywall_tenancy::{TenantConfig, TenantContext};
+use partywall_domain::{RefusalCode, RequestId, TenantId, event};
+use partywall_tenancy::{Grant, TenantConfig, TenantContext};
 
+pub use addresses::network_of;
 pub use call::{Call, Ids, Weight};
+pub use gcra::Rate;
+pub use hold::{Claim, Room};
 pub use journal::{Entry, JournalError};
-pub use meter::{Left, Throttled};
+pub use meter::Left;
+pub use place::Place;
+pub use policy::{Policy, Quota, Standing, Throttled};
 pub use reservation::Reservation;
+pub use sessions::SESSION_LIFETIME;
 pub use settlement::Settlement;
 pub use strangers::Stranger;
 
+use addresses::Addresses;
 use journal::Journal;
-use meter::Meter;
-use strangers::{Failures, Strangers};
+use meter::{Meter, REFUSALS_BOOKED};
+use strangers::Strangers;
+use turns::Turns;
 
 /// The books of one node. Cheap to clone.
 #[derive(Clone)]
@@ -41,33 +59,74 @@ struct Books {
     meters: Mutex<HashMap<TenantId, Arc<Meter>>>,
     journal: Journal,
     strangers: Strangers,
-    failures: Failures,
+    addresses: Addresses,
+    turns: Turns,
 }
 
 impl Ledger {
     /// Opens the books in `directory` and closes the calls that a crash left open; returns how many those were.
     pub fn open(directory: &Path) -> Result<(Self, usize), JournalError> {
         let (journal, closed) = Journal::open(directory)?;
-        let books =
-            Books { meters: Mutex::default(), journal, strangers: Strangers::default(), failures: Failures::default() };
+        let books = Books {
+            meters: Mutex::default(),
+            journal,
+            strangers: Strangers::default(),
+            addresses: Addresses::default(),
+            turns: Turns::default(),
+        };
         Ok((Self(Arc::new(books)), closed))
     }
 
-    /// Reserves a place for a call and books its beginning.
+    /// Takes a place. Nothing is written down yet: [`Place::begin`] books the beginning, [`Self::deny`] a refusal.
+    pub fn take(&self, tenant: &TenantContext, claim: &Claim<'_>) -> Result<Place, Throttled> {
+        Place::take(self, tenant, claim)
+    }
+
+    /// Takes a place for a call whose words are at hand, and books its beginning or its refusal.
     pub fn reserve(&self, tenant: &TenantContext, call: Call) -> Result<Reservation, Throttled> {
-        let meter = self.meter(tenant.id());
-        match meter.take(tenant.limits(), call.weight) {
-            Ok(()) => Ok(Reservation::begin(self.clone(), meter, tenant.clone(), call)),
+        let claim = Claim { weight: call.weight, server: &call.server, tool: call.name.as_deref() };
+        match self.take(tenant, &claim) {
+            Ok(place) => Ok(place.begin(call)),
             Err(throttled) => {
-                self.deny(tenant, call, throttled.code, "");
+                self.deny(tenant, throttled.code, || throttled.cause(), || call);
                 Err(throttled)
             }
         }
     }
 
-    /// Books a refusal of a known tenant's request that never got a place.
-    pub fn deny(&self, tenant: &TenantContext, call: Call, code: RefusalCode, cause: &str) {
-        Reservation::without_place(self.clone(), tenant.clone(), call).settle(Settlement::refused(code, cause));
+    /// Books a refusal of a known tenant's request that never got a place, up to a rate: one that is over its limits
+    /// must not fill journal and log. What is left out is counted.
+    pub fn deny<C: AsRef<str>>(
+        &self,
+        tenant: &TenantContext,
+        code: RefusalCode,
+        cause: impl FnOnce() -> C,
+        call: impl FnOnce() -> Call,
+    ) {
+        let Some(left_out) = self.meter(tenant.id()).refusals.admit(REFUSALS_BOOKED) else { return };
+        let call = call();
+        if left_out > 0 {
+            tracing::warn!(
+                event = event::DROPPED,
+                tenant_id = %tenant.id(),
+                request_id = %call.ids.request,
+                trace_id = %call.ids.trace,
+                what = "refusal",
+                count = left_out,
+            );
+        }
+        let settlement = Settlement::refused(code, cause().as_ref());
+        Reservation::without_place(self.clone(), tenant.clone(), call).settle(settlement);
+    }
+
+    /// Takes room for a request's body of so many bytes.
+    pub fn hold_body(&self, tenant: &TenantContext, bytes: u64) -> Result<Room, Throttled> {
+        Room::take(self, tenant, bytes)
+    }
+
+    /// A session that was opened then is ended.
+    pub fn session_ended(&self, tenant: &TenantContext, opened: SystemTime) {
+        self.meter(tenant.id()).sessions.end(opened);
     }
 
     /// Books a refusal before a tenant was known: a log line and a journal entry, both limited in rate; what is left
@@ -79,19 +138,38 @@ impl Ledger {
         }
     }
 
+    /// Counts a request from this address, before anything else is looked at.
+    pub fn ask(&self, address: IpAddr, rate: Rate) -> Result<(), Throttled> {
+        self.0.addresses.ask(address, rate)
+    }
+
+    /// Addresses whose requests are remembered.
+    pub fn addresses_known(&self) -> usize {
+        self.0.addresses.known()
+    }
+
     /// Whether a token from this address may be looked at: too many that failed, and it has to wait.
     pub fn may_try(&self, address: IpAddr) -> Result<(), Throttled> {
-        self.0.failures.may_try(address)
+        self.0.addresses.may_try(address)
     }
 
     /// Books that a token from this address failed.
     pub fn failed(&self, address: IpAddr) {
-        self.0.failures.count(address);
+        self.0.addresses.failed(address);
     }
 
     /// What a tenant has left of its limits now.
     pub fn left(&self, tenant: &TenantConfig) -> Left {
         self.meter(tenant.id()).left(tenant.limits())
+    }
+
+    /// What a tenant's tools have left at one server, in the order of its `tool_limits`: calls that may come at once,
+    /// where there is a rate, and calls in flight.
+    pub fn tools_left(&self, tenant: &TenantConfig, grant: &Grant) -> Vec<(Option<u32>, u32)> {
+        let (meter, now_ns) = (self.meter(tenant.id()), gcra::now_ns());
+        let limits = grant.tool_limits().iter();
+        let of = |pattern: &str| meter.tools.of(&grant.server().name, pattern, now_ns);
+        limits.map(|limit| of(limit.tools.as_str()).left(&limit.limits, now_ns)).collect()
     }
 
     /// The entries of one request, oldest first.
@@ -104,7 +182,7 @@ impl Ledger {
         self.0.journal.lost()
     }
 
-    fn meter(&self, tenant: TenantId) -> Arc<Meter> {
+    pub(crate) fn meter(&self, tenant: TenantId) -> Arc<Meter> {
         let mut meters = self.0.meters.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(meters.entry(tenant).or_default())
     }

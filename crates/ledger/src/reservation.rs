@@ -1,34 +1,38 @@
 //! A place in the books: taken before a call, settled exactly once after it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use partywall_domain::{Outcome, event};
+use partywall_domain::{Outcome, ServerLimits, event};
 use partywall_tenancy::TenantContext;
 
 use crate::Ledger;
 use crate::call::{Call, Weight};
+use crate::hold::Hold;
 use crate::journal::Entry;
-use crate::meter::Meter;
-use crate::settlement::Settlement;
+use crate::policy::{Standing, Throttled};
+use crate::settlement::{Settlement, Spent};
+use crate::turns::Turn;
 
 /// A call's place. Dropped unsettled, it is booked as abandoned.
 #[must_use = "a reservation is settled, or it is booked as abandoned"]
 pub struct Reservation {
     ledger: Ledger,
-    meter: Option<Arc<Meter>>,
+    hold: Option<Hold>,
+    turn: Option<Turn>,
     tenant: TenantContext,
     call: Call,
     settled: bool,
 }
 
 impl Reservation {
-    pub(crate) fn begin(ledger: Ledger, meter: Arc<Meter>, tenant: TenantContext, call: Call) -> Self {
+    pub(crate) fn begin(ledger: Ledger, tenant: TenantContext, hold: Hold, call: Call) -> Self {
         ledger.0.journal.append(&Entry::began(&tenant, &call));
-        Self { ledger, meter: Some(meter), tenant, call, settled: false }
+        Self { ledger, hold: Some(hold), turn: None, tenant, call, settled: false }
     }
 
     pub(crate) fn without_place(ledger: Ledger, tenant: TenantContext, call: Call) -> Self {
-        Self { ledger, meter: None, tenant, call, settled: false }
+        Self { ledger, hold: None, turn: None, tenant, call, settled: false }
     }
 
     /// Whose call it is.
@@ -41,6 +45,20 @@ impl Reservation {
         &self.call
     }
 
+    /// Waits for the call's turn at its upstream, which it keeps until it settles. What is no call does not wait: a
+    /// client's answer to a server must not queue behind the call that waits for it.
+    pub async fn wait_for_turn(&mut self, upstream: &Arc<str>, limits: &ServerLimits) -> Result<(), Throttled> {
+        if matches!(self.call.weight, Weight::Call | Weight::List | Weight::Opening) {
+            self.turn = Some(self.ledger.0.turns.take(upstream, self.tenant.id(), limits).await?);
+        }
+        Ok(())
+    }
+
+    /// How long the call waited for its turn.
+    pub fn queued(&self) -> Duration {
+        self.turn.as_ref().map_or(Duration::ZERO, |turn| turn.waited)
+    }
+
     /// Settles: the place is free again, and journal and log have the end.
     #[expect(clippy::needless_pass_by_value, reason = "a settlement settles one call and is used up with it")]
     pub fn settle(mut self, settlement: Settlement) {
@@ -49,15 +67,13 @@ impl Reservation {
 
     fn close(&mut self, settlement: &Settlement) {
         self.settled = true;
-        if let Some(meter) = self.meter.take() {
-            meter.give_back(self.call.weight);
-        }
-        let duration_us = u64::try_from(self.call.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.ledger.0.journal.append(&Entry::ended(&self.tenant, &self.call, settlement, duration_us));
-        self.log(settlement, duration_us);
+        let spent = Spent { duration_us: micros(self.call.since.elapsed()), queued_us: micros(self.queued()) };
+        drop((self.turn.take(), self.hold.take()));
+        self.ledger.0.journal.append(&Entry::ended(&self.tenant, &self.call, settlement, spent));
+        self.log(settlement, spent);
     }
 
-    fn log(&self, settlement: &Settlement, duration_us: u64) {
+    fn log(&self, settlement: &Settlement, spent: Spent) {
         let refusal = match settlement.outcome {
             Outcome::Refused(code) => Some(code.as_str()),
             _ => None,
@@ -79,14 +95,31 @@ impl Reservation {
             cause = Some(settlement.cause.as_str()).filter(|cause| !cause.is_empty()),
             status = settlement.status,
             bytes_out = settlement.bytes_out,
-            duration_us,
+            duration_us = spent.duration_us,
+            queued_us = spent.queued_us,
         );
+    }
+
+    /// How the tenant stands with the rate that this counted against.
+    pub fn standing(&self) -> Option<Standing> {
+        self.hold.as_ref().and_then(|hold| hold.standing)
+    }
+
+    /// The call opened a session: it counts until [`Ledger::session_ended`] or until it is over.
+    pub fn session_opened(&mut self) {
+        if let Some(hold) = &mut self.hold {
+            hold.keep_session();
+        }
     }
 
     /// Whether it stands for a long-lived stream.
     pub fn is_stream(&self) -> bool {
         self.call.weight == Weight::Stream
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Reservation {

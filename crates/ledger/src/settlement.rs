@@ -21,3 +21,12 @@ impl Settlement {
         Self { outcome: Outcome::Refused(code), cause: cause.to_owned(), status: code.status(), bytes_out: 0 }
     }
 }
+
+/// Where a call's time went, in microseconds.
+#[derive(Clone, Copy)]
+pub(crate) struct Spent {
+    /// In all, from the request's arrival to the end of the answer.
+    pub(crate) duration_us: u64,
+    /// Waiting for its turn at the upstream.
+    pub(crate) queued_us: u64,
+}

@@ -5,7 +5,13 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Finding out what a server is. Never limited: a refused `server/discover` makes clients fall back an era.
+    Free,
+    /// The opening of a session.
+    Opening,
+    /// A sign of life.
     Handshake,
+    /// A list of what a server has.
+    List,
     /// One request, one answer.
     Call,
     /// A long-lived stream.
@@ -53,15 +59,15 @@ macro_rules! methods {
 }
 
 methods! {
-    Initialize = "initialize", Handshake;
-    Discover = "server/discover", Handshake;
+    Initialize = "initialize", Opening;
+    Discover = "server/discover", Free;
     Ping = "ping", Handshake;
-    ToolsList = "tools/list", Call;
+    ToolsList = "tools/list", List;
     ToolsCall = "tools/call", Call;
-    PromptsList = "prompts/list", Call;
+    PromptsList = "prompts/list", List;
     PromptsGet = "prompts/get", Call;
-    ResourcesList = "resources/list", Call;
-    ResourcesTemplatesList = "resources/templates/list", Call;
+    ResourcesList = "resources/list", List;
+    ResourcesTemplatesList = "resources/templates/list", List;
     ResourcesRead = "resources/read", Call;
     ResourcesSubscribe = "resources/subscribe", Call;
     ResourcesUnsubscribe = "resources/unsubscribe", Call;

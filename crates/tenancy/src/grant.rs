@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use partywall_documents::{Globs, Server, ServerPatch};
+use partywall_documents::{Globs, Server, ServerPatch, ToolLimit};
 use partywall_domain::Placement;
 
 /// A tenant's grant of one server. Reached only through a [`crate::TenantContext`] or the operator's view of a tenant.
@@ -15,6 +15,7 @@ pub struct Grant {
     prompts: Globs,
     resources: Globs,
     scopes: Vec<(Globs, Vec<String>)>,
+    tool_limits: Vec<ToolLimit>,
 }
 
 impl Grant {
@@ -27,6 +28,7 @@ impl Grant {
             prompts: patch.prompts.unwrap_or_else(Globs::none),
             resources: patch.resources.unwrap_or_else(Globs::none),
             scopes: patch.scopes.unwrap_or_default(),
+            tool_limits: patch.tool_limits.unwrap_or_default(),
         }
     }
 
@@ -58,6 +60,11 @@ impl Grant {
     /// The resources granted.
     pub fn resources(&self) -> &Globs {
         &self.resources
+    }
+
+    /// What tools may use beside the tenant's own limits; one that several patterns match is held to all of them.
+    pub fn tool_limits(&self) -> &[ToolLimit] {
+        &self.tool_limits
     }
 
     /// All scopes that this tool needs, each once.

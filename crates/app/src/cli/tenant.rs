@@ -56,11 +56,14 @@ pub(super) fn page(tenant: &Tenant) -> String {
         .identities
         .iter()
         .map(|Identity { issuer, value }| [issuer.clone(), value.clone().unwrap_or_else(|| "every token".to_owned())]);
-    let limits = tenant.limits.iter().map(|limit| [limit.name.clone(), limit.value.to_string(), limit.origin.clone()]);
+    let limits = tenant.limits.iter().map(|limit| {
+        let left = limit.left.map(|left| left.to_string()).unwrap_or_default();
+        [limit.name.clone(), limit.value.to_string(), left, limit.origin.clone()]
+    });
     [
         facts.join("\n"),
         print::table(["identity", "value"], identities),
-        print::table(["limit", "value", "origin"], limits),
+        print::table(["limit", "value", "left", "origin"], limits),
         print::table(["server", "placement", "upstream", "may call", "which"], tenant.servers.iter().flat_map(grants)),
     ]
     .join("\n\n")
@@ -108,6 +111,10 @@ mod tests {
             resources: String::new(),
             scopes,
         };
+        let limit = |name: &str, value, left, origin: &str| {
+            let (name, origin) = (name.to_owned(), origin.to_owned());
+            Limit { name, value, left, origin }
+        };
         let scopes = vec![Scopes { tools: "create_*".to_owned(), needed: vec!["notes:write".to_owned()] }];
         let tenant = Tenant {
             revision: 7,
@@ -116,7 +123,7 @@ mod tests {
             plan: "standard".to_owned(),
             suspended: true,
             identities: vec![Identity { issuer: "corporate".to_owned(), value: None }],
-            limits: vec![Limit { name: "calls_per_second".to_owned(), value: 5, origin: "plan".to_owned() }],
+            limits: vec![limit("calls_per_second", 5, None, "plan"), limit("calls_burst", 10, Some(7), "default")],
             servers: vec![server("notes", "* but not delete_*", scopes), server("files", "", Vec::new())],
         };
         let expected = "\
@@ -129,8 +136,9 @@ revision  7
 IDENTITY   VALUE
 corporate  every token
 
-LIMIT             VALUE  ORIGIN
-calls_per_second  5      plan
+LIMIT             VALUE  LEFT  ORIGIN
+calls_per_second  5            plan
+calls_burst       10     7     default
 
 SERVER  PLACEMENT  UPSTREAM                   MAY CALL      WHICH
 notes   shared     http://127.0.0.1:9001/mcp  tools         * but not delete_*

@@ -5,6 +5,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
@@ -108,17 +109,36 @@ impl Ask {
 
     /// Sends it on a connection of its own and gives the head of the answer.
     pub(crate) async fn open(&self) -> http::Response<Incoming> {
-        let mut request = Request::builder().method(self.method.clone()).uri(&self.url);
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-        client.request(request.body(Full::from(self.body.clone())).unwrap()).await.unwrap()
+        Kept::default().0.request(self.request()).await.unwrap()
     }
 
     /// Sends it and reads the answer whole.
     pub(crate) async fn send(&self) -> Answer {
-        let (parts, body) = self.open().await.into_parts();
+        Kept::default().send(self).await
+    }
+
+    fn request(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::builder().method(self.method.clone()).uri(&self.url);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        request.body(Full::from(self.body.clone())).unwrap()
+    }
+}
+
+/// A client that keeps its connection open from one request to the next.
+pub(crate) struct Kept(Client<HttpConnector, Full<Bytes>>);
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self(Client::builder(TokioExecutor::new()).build_http())
+    }
+}
+
+impl Kept {
+    /// Sends a request and reads the answer whole.
+    pub(crate) async fn send(&self, ask: &Ask) -> Answer {
+        let (parts, body) = self.0.request(ask.request()).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer { status: parts.status, headers: parts.headers, body }
     }

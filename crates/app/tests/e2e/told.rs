@@ -6,7 +6,7 @@ use std::process::Output;
 use insta::Settings;
 
 /// A pattern, and what stands in the snapshot in its place.
-const FILTERS: [(&str, &str); 9] = [
+const FILTERS: [(&str, &str); 10] = [
     (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "TOKEN"),
     (r"(127\.0\.0\.1|localhost):\d+", "$1:PORT"),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
@@ -15,6 +15,7 @@ const FILTERS: [(&str, &str); 9] = [
     (r"\b\d+ ms", "N ms"),
     (r"\b\d+ us", "N us"),
     (r"\b\d+ calls at once", "N calls at once"),
+    (r"(_burst +\d+ +)\d+ +", "${1}N         "),
     (r#""(duration_us|bytes_out)":\d+"#, r#""$1":N"#),
 ];
 

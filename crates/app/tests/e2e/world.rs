@@ -187,7 +187,7 @@ impl Fixture {
         let tenant = |name: &str, plan: &str| {
             format!(
                 "[tenant.{name}]\nplan = \"{plan}\"\nidentities = [{{ issuer = \"development\", value = \"{name}\" }}]\n\
-                 servers.fixture = {grant}\nlimits = {{ calls_per_second = 10000, calls_burst = 10000, calls_in_flight_max = 1000 }}\n"
+                 servers.fixture = {grant}\nlimits = {{ calls_per_second = 10000, calls_burst = 10000, calls_in_flight_max = 1000, lists_per_second = 10000, lists_burst = 10000 }}\n"
             )
         };
         let server = format!("[server.fixture]\nurl = \"{}\"\nsharing = \"stateless\"\n", self.url);

@@ -80,7 +80,7 @@ plan = "standard"
     new/wrong.toml:11:3: tenant.initech.identities.2: no issuer `unheard`; apply a document `issuer.unheard` with it
     new/wrong.toml:15:13: tenant.initech.servers.files.placement: server `files` may not be shared: its document gives no `sharing`; give `initech` an instance of its own, or, if the server verifies the assertion, say `sharing = "assertion"` in `server.files`
     new/wrong.toml:18:1: tenant.initech.servers.notes.tools: `list_[*` is not a pattern: error parsing glob 'list_[*': unclosed character class; missing ']'
-    new/wrong.toml:19:10: tenant.initech.servers.notes.colour: unknown field `colour`; known here: `placement`, `tools`, `prompts`, `resources`, `scopes`
+    new/wrong.toml:19:10: tenant.initech.servers.notes.colour: unknown field `colour`; known here: `placement`, `tools`, `prompts`, `resources`, `scopes`, `tool_limits`
     new/wrong.toml:22:20: tenant.initech.limits.calls_per_second: a whole number from 1 to 1000000 is expected here
     new/wrong.toml:24:9: tenant.Umbrella: `Umbrella` is not a name: use 1 to 63 of a-z, 0-9 and `-`, beginning with a letter and not ending with `-`
     new/wrong.toml:27:2: plans: unknown table `plans`; known here: `version`, `issuer`, `server`, `plan`, `tenant`

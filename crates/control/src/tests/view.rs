@@ -21,10 +21,17 @@ async fn a_tenant_is_shown_as_it_is_enforced_and_who_set_it() {
         "suspended": false,
         "identities": [{ "issuer": "corporate", "value": "acme" }],
         "limits": [
-            { "name": "calls_per_second", "value": 5, "origin": "plan" },
-            { "name": "calls_burst", "value": 7, "origin": "tenant" },
-            { "name": "calls_in_flight_max", "value": 16, "origin": "default" },
-            { "name": "streams_open_max", "value": 32, "origin": "default" },
+            { "name": "calls_per_second", "value": 5, "left": null, "origin": "plan" },
+            { "name": "calls_burst", "value": 7, "left": 7, "origin": "tenant" },
+            { "name": "subject_calls_per_second", "value": 1_000_000, "left": null, "origin": "default" },
+            { "name": "calls_in_flight_max", "value": 16, "left": 16, "origin": "default" },
+            { "name": "lists_per_second", "value": 10, "left": null, "origin": "default" },
+            { "name": "lists_burst", "value": 100, "left": 100, "origin": "default" },
+            { "name": "handshakes_per_second", "value": 10, "left": null, "origin": "default" },
+            { "name": "handshakes_burst", "value": 100, "left": 100, "origin": "default" },
+            { "name": "sessions_open_max", "value": 10_000, "left": 10_000, "origin": "default" },
+            { "name": "streams_open_max", "value": 32, "left": 32, "origin": "default" },
+            { "name": "bodies_bytes_max", "value": 67_108_864, "left": 67_108_864, "origin": "default" },
         ],
         "servers": [
             {

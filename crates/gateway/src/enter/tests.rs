@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
-use crate::{Gateway, Parts, PublicUrl, SaidBook, Signer};
+use crate::{AddressLimits, Gateway, Parts, PublicUrl, SaidBook, Signer};
 
 const PATH: &str = "/mcp/notes";
 const PLACES: usize = 3;
@@ -75,6 +75,7 @@ impl Stage {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let mut gateway = Gateway::new(Parts {
+            addresses: AddressLimits::default(),
             snapshot: Arc::new(ArcSwap::from_pointee(compile(Revision(1), &documents).unwrap())),
             ledger: Ledger::open(books.path()).unwrap().0,
             seal: SealKeys::new(SealKey::new([0; 4], &[7; 32]).unwrap(), Vec::new()),

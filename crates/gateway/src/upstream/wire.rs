@@ -33,7 +33,7 @@ pub(super) fn outbound(
     }
     headers.insert(header::ACCEPT, accept(request));
     if let Some(session) = &target.session {
-        headers.insert(SESSION_ID, HeaderValue::from_str(session)?);
+        headers.insert(SESSION_ID, HeaderValue::from_str(&session.id)?);
     }
     headers.insert(header::AUTHORIZATION, assertion);
     headers.insert("traceparent", traceparent(request)?);

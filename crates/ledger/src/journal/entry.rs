@@ -5,7 +5,7 @@ use partywall_tenancy::TenantContext;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
-use crate::settlement::Settlement;
+use crate::settlement::{Settlement, Spent};
 use crate::strangers::Stranger;
 
 /// A journal entry: a call's beginning, its end, or a refusal before a tenant was known.
@@ -64,6 +64,9 @@ pub struct Entry {
     /// Microseconds from the request's arrival to the end of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_us: Option<u64>,
+    /// Microseconds of these that it waited for its turn at the upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queued_us: Option<u64>,
 }
 
 impl Entry {
@@ -89,7 +92,7 @@ impl Entry {
         }
     }
 
-    pub(crate) fn ended(tenant: &TenantContext, call: &Call, settlement: &Settlement, duration_us: u64) -> Self {
+    pub(crate) fn ended(tenant: &TenantContext, call: &Call, settlement: &Settlement, spent: Spent) -> Self {
         let refusal = match settlement.outcome {
             Outcome::Refused(code) => Some(code.as_str().to_owned()),
             _ => None,
@@ -101,7 +104,8 @@ impl Entry {
             cause: Some(settlement.cause.clone()).filter(|cause| !cause.is_empty()),
             status: Some(settlement.status),
             bytes_out: Some(settlement.bytes_out),
-            duration_us: Some(duration_us),
+            duration_us: Some(spent.duration_us),
+            queued_us: Some(spent.queued_us).filter(|us| *us > 0),
             ..Self::began(tenant, call)
         }
     }

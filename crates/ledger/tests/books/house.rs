@@ -35,6 +35,10 @@ impl House {
 
     /// Acme and globex, each with these limits.
     pub(crate) fn snapshot(&self, revision: u64, acme: &Value, globex: &Value) -> Snapshot {
+        compile(Revision(revision), &self.documents(acme, globex)).unwrap()
+    }
+
+    fn documents(&self, acme: &Value, globex: &Value) -> Vec<Document> {
         let document = |kind, name: &str, body| {
             let tenant_id = match name {
                 "acme" => Some("6f0c9e9e-3c6d-4f5a-9a55-0d2b7c1e0a01".parse().unwrap()),
@@ -48,17 +52,20 @@ impl House {
             document(Kind::Tenant, name, json!({ "plan": "bare", "identities": identities, "limits": limits }))
         };
         let issuer = json!({ "url": self.issuer.url(), "jwks": self.issuer.jwks(), "tenant_claim": "tenant" });
-        let documents = [
+        vec![
             document(Kind::Issuer, "corporate", issuer),
             document(Kind::Plan, "bare", json!({})),
             tenant("acme", acme),
             tenant("globex", globex),
-        ];
-        compile(Revision(revision), &documents).unwrap()
+        ]
     }
 
     pub(crate) fn enter(&self, snapshot: &Snapshot, tenant: &str) -> TenantContext {
-        let token = self.issuer.token(self.issuer.claims(RESOURCE).tenant(tenant));
+        self.enter_as(snapshot, tenant, "ann")
+    }
+
+    pub(crate) fn enter_as(&self, snapshot: &Snapshot, tenant: &str, subject: &str) -> TenantContext {
+        let token = self.issuer.token(self.issuer.claims(RESOURCE).tenant(tenant).subject(subject));
         let resource = Resource::new(RESOURCE, None);
         let principal = verify(|url| snapshot.issuer(url), |_| None, &token, &resource, SystemTime::now()).unwrap();
         snapshot.enter(principal).unwrap()
@@ -67,6 +74,20 @@ impl House {
     /// Acme with these limits.
     pub(crate) fn acme(&self, limits: &Value) -> TenantContext {
         self.enter(&self.snapshot(7, limits, &json!({})), "acme")
+    }
+
+    /// Acme with these limits for the tools of two servers.
+    pub(crate) fn with_tools(&self, limits: &Value, tool_limits: &Value) -> TenantContext {
+        let server = |name: &str, port: u32| {
+            let body = json!({ "url": format!("http://127.0.0.1:{port}/mcp"), "sharing": "stateless" });
+            Document { kind: Kind::Server, name: name.to_owned(), tenant_id: None, body }
+        };
+        let grant = |tool_limits: &Value| json!({ "placement": "shared", "tools": { "allow": ["*"] }, "tool_limits": tool_limits });
+        let mut documents = self.documents(limits, &json!({}));
+        documents.extend([server("notes", 9001), server("files", 9002)]);
+        let acme = documents.iter_mut().find(|document| document.name == "acme").unwrap();
+        acme.body["servers"] = json!({ "notes": grant(tool_limits), "files": grant(&json!({})) });
+        self.enter(&compile(Revision(7), &documents).unwrap(), "acme")
     }
 
     /// What is on disk at this moment.

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod addresses;
+mod classes;
 mod crash;
 mod house;
 mod journal;
 mod limits;
 mod log;
+mod refusals;
 mod strangers;
+mod tools;

@@ -1,0 +1,150 @@
+//! Limits as clients meet them: each class by itself, what the answers say of them, and what operators see.
+
+use http::Method;
+use partywall_testkit::fixture::Options;
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Ask};
+use crate::world::{Fixture, World};
+
+/// A demo with a fixture behind it, and acme with limits that a test meets at once: what is used up does not come back
+/// while a test runs, but for one a second.
+struct Stage {
+    world: World,
+    url: String,
+    ann: String,
+    _fixture: Fixture,
+}
+
+impl Stage {
+    async fn set(limits: &str, tool_limits: &str) -> Self {
+        let fixture = Fixture::start(Options { json: true, ..Options::default() }).await;
+        let world = World::demo();
+        let tenant = |name: &str, limits: &str| {
+            format!(
+                "[tenant.{name}]\nplan = \"standard\"\nidentities = [{{ issuer = \"development\", value = \"{name}\" }}]\n\
+                 limits = {{ {limits} }}\n[tenant.{name}.servers.fixture]\nplacement = \"shared\"\n\
+                 tools = {{ allow = [\"*\"] }}\ntool_limits = {{ {tool_limits} }}\n"
+            )
+        };
+        let server = format!("[server.fixture]\nurl = \"{}\"\nsharing = \"stateless\"\n", fixture.url);
+        world.must_apply(&[server, tenant("acme", limits), tenant("globex", "")].join("\n"));
+        let (url, ann) = (world.url("fixture"), world.token("acme", "ann"));
+        Self { world, url, ann, _fixture: fixture }
+    }
+
+    fn call(&self, tool: &str) -> Ask {
+        Ask::modern(&self.url, &self.ann, "tools/call", json!({ "name": tool, "arguments": {} }))
+    }
+
+    fn ask(&self, method: &str) -> Ask {
+        Ask::modern(&self.url, &self.ann, method, json!({}))
+    }
+
+    /// Sends until the limit refuses, at most `max` times.
+    async fn exhaust(&self, ask: &Ask, max: usize) -> Answer {
+        for _ in 0..max {
+            let answer = ask.send().await;
+            if answer.status != 200 {
+                return answer;
+            }
+        }
+        panic!("{max} were let in");
+    }
+}
+
+fn check(answer: &Answer, policy: &str, quota: &str) {
+    assert_eq!((answer.status.as_u16(), answer.code()), (429, Some(42_900)), "{policy}: {answer:?}");
+    assert_eq!(answer.json()["id"], json!(1), "{policy}");
+    assert_eq!(answer.header("retry-after"), Some("1"), "{policy}");
+    assert_eq!(answer.header("ratelimit"), Some(&*format!("\"{policy}\";r=0;t=1")));
+    assert_eq!(answer.header("ratelimit-policy"), Some(&*format!("\"{policy}\";{quota}")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn each_class_has_a_rate_of_its_own_and_says_so() {
+    let limits = "calls_per_second = 1, calls_burst = 3, lists_per_second = 1, lists_burst = 3, \
+                  handshakes_per_second = 1, handshakes_burst = 3";
+    let stage = Stage::set(limits, "").await;
+    let first = stage.call("echo").send().await;
+    assert_eq!(first.status, 200);
+    let left = first.header("ratelimit").unwrap();
+    assert!(left == "\"calls\";r=2;t=1", "{left}");
+    assert_eq!(first.header("ratelimit-policy"), None);
+    check(&stage.exhaust(&stage.call("echo"), 50).await, "calls", "q=3;w=3");
+    let list = stage.ask("tools/list").send().await;
+    assert_eq!((list.status.as_u16(), list.header("ratelimit")), (200, Some("\"lists\";r=2;t=1")));
+    check(&stage.exhaust(&stage.ask("tools/list"), 50).await, "lists", "q=3;w=3");
+    let hello = Ask::initialize(&stage.url, &stage.ann);
+    assert_eq!(hello.send().await.header("ratelimit"), Some("\"handshakes\";r=2;t=1"));
+    check(&stage.exhaust(&hello, 50).await, "handshakes", "q=3;w=3");
+    // A client that is refused here takes the server for one of the older era.
+    for _ in 0..50 {
+        let discover = stage.ask("server/discover").send().await;
+        assert_eq!((discover.status.as_u16(), discover.header("ratelimit")), (200, None));
+    }
+    // And all of it is acme's.
+    let gus = stage.world.token("globex", "gus");
+    for method in ["tools/list", "server/discover"] {
+        assert_eq!(Ask::modern(&stage.url, &gus, method, json!({})).send().await.status, 200, "{method}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_tools_limit_holds_in_whatever_case_it_is_called() {
+    let stage = Stage::set("", "\"ec*\" = { calls_per_second = 1, calls_burst = 2 }").await;
+    let refused = stage.exhaust(&stage.call("echo"), 50).await;
+    check(&refused, "tool", "q=2;w=2");
+    let told = stage.world.run(&["explain", refused.header("partywall-request-id").unwrap()]);
+    assert!(String::from_utf8_lossy(&told.stdout).contains("over `tool_limits.calls_per_second`"), "{told:?}");
+    let mut refused = 0;
+    for tool in ["ECHO", "Echo", "eCHO", "ec", "ecstatic", "echo2"].repeat(2) {
+        refused += usize::from(stage.call(tool).send().await.status == 429);
+    }
+    assert!(refused >= 6, "other names of it were {} times let in", 12 - refused);
+    let other = stage.call("test_simple_text").send().await;
+    assert_eq!(other.status, 200, "other tools have nothing to do with it");
+    assert!(other.header("ratelimit").unwrap().starts_with("\"calls\";r="));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn sessions_are_counted_until_they_are_ended() {
+    let stage = Stage::set("sessions_open_max = 2", "").await;
+    let hello = || Ask::initialize(&stage.url, &stage.ann);
+    let first = hello().send().await.session();
+    hello().send().await.session();
+    check(&hello().send().await, "sessions", "q=2;qu=\"concurrent-requests\"");
+    let within = Ask::legacy(&stage.url, &stage.ann, &first, "tools/list", json!({})).send().await;
+    assert_eq!(within.status, 200, "what is open goes on");
+    let end = Ask::new(Method::DELETE, &stage.url)
+        .header("authorization", &format!("Bearer {}", stage.ann))
+        .header("mcp-session-id", &first);
+    assert!(end.send().await.status.is_success());
+    hello().send().await.session();
+    assert_eq!(hello().send().await.status, 429);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn operators_see_each_limit_who_set_it_and_what_is_left() {
+    let tools = "\"echo\" = { calls_per_second = 1, calls_burst = 9, calls_in_flight_max = 4 }";
+    let stage = Stage::set("calls_per_second = 1, calls_burst = 7", tools).await;
+    assert_eq!(stage.call("echo").send().await.status, 200);
+    let shown = stage.world.run(&["tenant", "show", "acme", "--output", "json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let limit = |name: &str| {
+        let limits = shown["limits"].as_array().unwrap();
+        let limit = limits.iter().find(|limit| limit["name"] == name).unwrap_or_else(|| panic!("no {name} in {shown}"));
+        (limit["value"].as_u64().unwrap(), limit["origin"].as_str().unwrap(), limit["left"].as_u64())
+    };
+    assert_eq!(limit("calls_per_second"), (1, "tenant", None));
+    let (value, origin, left) = limit("calls_burst");
+    assert_eq!((value, origin), (7, "tenant"));
+    assert!((6..=7).contains(&left.unwrap()), "{left:?}");
+    assert_eq!(limit("calls_in_flight_max"), (8, "plan", Some(8)));
+    assert_eq!(limit("lists_burst"), (100, "default", Some(100)));
+    assert_eq!(limit("sessions_open_max"), (10_000, "default", Some(10_000)));
+    let (value, origin, left) = limit("servers.fixture.tool_limits.\"echo\".calls_burst");
+    assert_eq!((value, origin), (9, "tenant"));
+    assert!((8..=9).contains(&left.unwrap()), "{left:?}");
+    assert_eq!(limit("servers.fixture.tool_limits.\"echo\".calls_in_flight_max"), (4, "tenant", Some(4)));
+}
