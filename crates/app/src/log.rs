@@ -5,8 +5,10 @@
 //! for a thread of their own, and what does not fit is counted and said.
 
 mod layer;
+mod members;
 mod writer;
 
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -45,4 +47,9 @@ pub(crate) fn start(file: Option<&Path>) -> anyhow::Result<Writer> {
     let layer = layer::JsonLines::new(writer.handle());
     tracing_subscriber::registry().with(filter).with(layer).try_init()?;
     Ok(writer)
+}
+
+/// Appends the time now (RFC 3339, UTC, to the microsecond).
+fn now(text: &mut String) {
+    let _ = write!(text, "{:.6}", jiff::Timestamp::now());
 }

@@ -1,16 +1,19 @@
-//! From events and spans to flat JSON objects.
+//! From events and spans to flat JSON objects, written straight into one text: a call's line is made while the call
+//! waits for it.
 
-use std::fmt;
+use std::cell::RefCell;
+use std::fmt::{self, Write as _};
 
 use partywall_domain::event;
-use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::members::Members;
+use super::now;
 use super::writer::Handle;
 
 pub(super) struct JsonLines {
@@ -18,7 +21,7 @@ pub(super) struct JsonLines {
 }
 
 /// A span's fields, kept beside the span.
-struct Fields(Map<String, Value>);
+struct Fields(Members);
 
 impl JsonLines {
     pub(super) fn new(out: Handle) -> Self {
@@ -26,9 +29,14 @@ impl JsonLines {
     }
 }
 
+thread_local! {
+    /// The line in the making, and its memory for the next one.
+    static LINE: RefCell<Members> = RefCell::default();
+}
+
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLines {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut fields = Map::new();
+        let mut fields = Members::default();
         attributes.record(&mut Collect(&mut fields));
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(Fields(fields));
@@ -44,65 +52,92 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLines {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut line = Map::new();
-        line.insert("timestamp".to_owned(), jiff::Timestamp::now().to_string().into());
-        line.insert("level".to_owned(), event.metadata().level().as_str().to_ascii_lowercase().into());
-        let mut own = Map::new();
-        event.record(&mut Collect(&mut own));
-        if !own.contains_key("event") {
-            own.insert("event".to_owned(), event::LIBRARY.into());
-            own.insert("library".to_owned(), event.metadata().target().into());
+        LINE.with(|line| match line.try_borrow_mut() {
+            Ok(mut line) => self.write(&mut line, event, &context),
+            // A value that logs while it is written has its own line within ours.
+            Err(_) => self.write(&mut Members::default(), event, &context),
+        });
+    }
+}
+
+impl JsonLines {
+    fn write<S>(&self, line: &mut Members, event: &Event<'_>, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        line.clear();
+        line.text("timestamp", now);
+        line.text("level", |text| text.push_str(word(*event.metadata().level())));
+        event.record(&mut Collect(line));
+        if !line.has("event") {
+            line.text("event", |text| text.push_str(event::LIBRARY));
+            line.text("library", |text| text.push_str(event.metadata().target()));
         }
-        line.append(&mut own);
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(Fields(fields)) = span.extensions().get() {
-                for (name, value) in fields {
-                    line.entry(name).or_insert_with(|| value.clone());
-                }
+                line.add_missing(fields);
             }
         }
-        line.entry("tenant_id").or_insert(Value::Null);
-        self.out.write(Value::Object(line).to_string());
+        if !line.has("tenant_id") {
+            line.null("tenant_id");
+        }
+        self.out.write(line.object());
+    }
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
     }
 }
 
 /// Longest text in a line, in bytes; a library's error may be as long as what it failed on.
 const TEXT_BYTES_MAX: usize = 2_048;
 
-struct Collect<'a>(&'a mut Map<String, Value>);
-
-impl Collect<'_> {
-    fn put(&mut self, field: &Field, value: impl Into<Value>) {
-        self.0.insert(field.name().to_owned(), value.into());
-    }
-}
+struct Collect<'a>(&'a mut Members);
 
 impl Visit for Collect<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.record_str(field, &format!("{value:?}"));
+        self.0.text(field.name(), |text| {
+            let begin = text.len();
+            // Writing into memory does not fail; what a `Debug` refuses to say is left out.
+            let _ = write!(text, "{value:?}");
+            let end = begin + cut(&text[begin..]);
+            text.truncate(end);
+        });
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        let mut end = value.len().min(TEXT_BYTES_MAX);
-        while !value.is_char_boundary(end) {
-            end -= 1;
-        }
-        self.put(field, &value[..end]);
+        self.0.text(field.name(), |text| text.push_str(&value[..cut(value)]));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value);
+        self.0.plain(field.name(), value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value);
+        self.0.plain(field.name(), value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, value);
+        self.0.plain(field.name(), value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, value);
+        // JSON has no word for what is no number.
+        if value.is_finite() { self.0.plain(field.name(), value) } else { self.0.null(field.name()) }
     }
+}
+
+/// Where a text is cut so that it is not too long.
+fn cut(text: &str) -> usize {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
 }

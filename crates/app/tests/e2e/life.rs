@@ -102,7 +102,8 @@ async fn a_crash_leaves_no_call_open() {
     }
     let _open = (upstream.asked().await, upstream.asked().await);
     let world = World::start(world.crash(), &[]);
-    let recovered = world.log_lines("journal_recovered");
+    let told = || Some(world.log_lines("journal_recovered")).filter(|lines| !lines.is_empty());
+    let recovered = until("the recovery is logged", told).await;
     assert_eq!((recovered.len(), &recovered[0]["count"]), (1, &json!(2)), "{recovered:?}");
     let world = World::start(world.crash(), &[]);
     assert!(world.log_lines("journal_recovered").is_empty(), "what was closed is closed");

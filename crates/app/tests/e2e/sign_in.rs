@@ -8,6 +8,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::http::Ask;
+use crate::scripted::until;
 use crate::world::World;
 use flow::{Client, Page, Query, VERIFIER};
 
@@ -48,7 +49,7 @@ async fn a_client_finds_its_way_from_a_refusal_to_a_token() {
     assert_eq!((&tokens["token_type"], &tokens["expires_in"]), (&json!("Bearer"), &json!(3600)));
     let first = tokens["access_token"].as_str().unwrap();
     assert_eq!(call(&world, first, "list").await.status, 200);
-    let line = world.log_lines("\"event\":\"call\"").pop().unwrap().to_string();
+    let line = until("the call is logged", || world.log_lines("\"event\":\"call\"").pop()).await.to_string();
     assert!(line.contains("\"globex\"") && line.contains("\"gus\""), "{line}");
 
     let again = client.refresh(&world, tokens["refresh_token"].as_str().unwrap()).await.json();

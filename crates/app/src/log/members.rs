@@ -1,0 +1,136 @@
+//! The members of a flat JSON object, in one text that is used again and again.
+
+use std::fmt::{Display, Write as _};
+
+/// Members one after the other, each a name and a value.
+#[derive(Default)]
+pub(super) struct Members {
+    /// `{"name":value,"name":value`, or nothing.
+    json: String,
+    /// Each name, and where its member ends.
+    names: Vec<(&'static str, usize)>,
+    /// A text before it is escaped.
+    raw: String,
+}
+
+impl Members {
+    pub(super) fn clear(&mut self) {
+        self.json.clear();
+        self.names.clear();
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|(there, _)| *there == name)
+    }
+
+    /// A text, which `write` appends to what it is given.
+    pub(super) fn text(&mut self, name: &'static str, write: impl FnOnce(&mut String)) {
+        self.begin(name);
+        self.raw.clear();
+        write(&mut self.raw);
+        escape(&mut self.json, &self.raw);
+        self.end(name);
+    }
+
+    /// A number or a truth.
+    pub(super) fn plain(&mut self, name: &'static str, value: impl Display) {
+        self.begin(name);
+        let _ = write!(self.json, "{value}");
+        self.end(name);
+    }
+
+    pub(super) fn null(&mut self, name: &'static str) {
+        self.begin(name);
+        self.json.push_str("null");
+        self.end(name);
+    }
+
+    /// Those members of another that are not here yet.
+    pub(super) fn add_missing(&mut self, other: &Self) {
+        let mut begin = 0;
+        for (name, end) in &other.names {
+            if !self.has(name) {
+                self.json.push(if self.json.is_empty() { '{' } else { ',' });
+                // What stands before a member there is a brace or a comma.
+                self.json.push_str(&other.json[begin + 1..*end]);
+                self.end(name);
+            }
+            begin = *end;
+        }
+    }
+
+    /// The whole object, ended by a line's end.
+    pub(super) fn object(&mut self) -> &str {
+        self.json.push_str("}\n");
+        &self.json
+    }
+
+    fn begin(&mut self, name: &str) {
+        self.json.push(if self.json.is_empty() { '{' } else { ',' });
+        self.json.push('"');
+        self.json.push_str(name);
+        self.json.push_str("\":");
+    }
+
+    fn end(&mut self, name: &'static str) {
+        self.names.push((name, self.json.len()));
+    }
+}
+
+/// A JSON string (RFC 8259, section 7): names are words of ours, values may be anything.
+fn escape(json: &mut String, text: &str) {
+    json.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.find(|char: char| char < ' ' || char == '"' || char == '\\') {
+        let (plain, tail) = rest.split_at(at);
+        json.push_str(plain);
+        // All of these are one byte long.
+        let (special, tail) = tail.split_at(1);
+        match special {
+            "\"" | "\\" => {
+                json.push('\\');
+                json.push_str(special);
+            }
+            _ => {
+                let _ = write!(json, "\\u{:04x}", special.as_bytes().first().copied().unwrap_or_default());
+            }
+        }
+        rest = tail;
+    }
+    json.push_str(rest);
+    json.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn any_text_comes_back_as_it_was() {
+        for text in ["", "plain", "a \"b\" \\c", "line\nend\r\t\u{0}\u{1f}", "größe 🦀 \u{7f}\u{2028}", "\\\""] {
+            let mut members = Members::default();
+            members.text("text", |out| out.push_str(text));
+            members.plain("number", 7);
+            let object: Value = serde_json::from_str(members.object()).unwrap();
+            assert_eq!((object["text"].as_str(), object["number"].as_u64()), (Some(text), Some(7)));
+        }
+    }
+
+    #[test]
+    fn what_is_there_already_is_not_added_again() {
+        let (mut line, mut span) = (Members::default(), Members::default());
+        line.text("own", |text| text.push('1'));
+        for name in ["own", "one", "two"] {
+            span.text(name, |text| text.push_str(name));
+        }
+        line.add_missing(&span);
+        line.add_missing(&span);
+        assert_eq!(line.object(), "{\"own\":\"1\",\"one\":\"one\",\"two\":\"two\"}\n");
+        line.clear();
+        line.add_missing(&span);
+        line.null("tenant_id");
+        assert_eq!(line.object(), "{\"own\":\"own\",\"one\":\"one\",\"two\":\"two\",\"tenant_id\":null}\n");
+    }
+}
