@@ -5,8 +5,10 @@
 //! operator removes them.
 
 mod entry;
+mod line;
 mod segment;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use partywall_domain::{RequestId, event};
 
 pub use entry::Entry;
+pub(crate) use line::Common;
 
 /// Bytes after which a new segment begins. Default 64 MiB: about 70,000 calls, quick to search.
 const SEGMENT_BYTES_MAX: u64 = 64 << 20;
@@ -73,9 +76,26 @@ impl Journal {
         Ok((journal, open.len()))
     }
 
-    /// Appends an entry. A call is not stopped by a full disk; what could not be written is counted.
+    /// Appends an entry.
     pub(crate) fn append(&self, entry: &Entry) {
-        if let Err(error) = self.write(&entry.to_line()) {
+        self.append_line(&entry.to_line());
+    }
+
+    /// Appends the line that `make` writes. Its memory is kept for the thread's next line.
+    pub(crate) fn append_made(&self, make: impl FnOnce(&mut Vec<u8>)) {
+        thread_local! {
+            static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            make(line);
+            self.append_line(line);
+        });
+    }
+
+    /// Appends a line. A call is not stopped by a full disk; what could not be written is counted.
+    fn append_line(&self, line: &[u8]) {
+        if let Err(error) = self.write(line) {
             let count = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
             // A full disk refuses every entry; each power of two is told, so that the log is not filled as well.
             if count.is_power_of_two() {

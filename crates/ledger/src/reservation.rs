@@ -9,7 +9,7 @@ use partywall_tenancy::TenantContext;
 use crate::Ledger;
 use crate::call::{Call, Weight};
 use crate::hold::Hold;
-use crate::journal::Entry;
+use crate::journal::Common;
 use crate::policy::{Standing, Throttled};
 use crate::settlement::{Settlement, Spent};
 use crate::turns::Turn;
@@ -22,17 +22,20 @@ pub struct Reservation {
     turn: Option<Turn>,
     tenant: TenantContext,
     call: Call,
+    /// What both journal lines say, once the first is written.
+    common: Option<Common>,
     settled: bool,
 }
 
 impl Reservation {
     pub(crate) fn begin(ledger: Ledger, tenant: TenantContext, hold: Hold, call: Call) -> Self {
-        ledger.0.journal.append(&Entry::began(&tenant, &call));
-        Self { ledger, hold: Some(hold), turn: None, tenant, call, settled: false }
+        let common = Common::of(&tenant, &call);
+        ledger.0.journal.append_made(|line| common.began(line));
+        Self { ledger, hold: Some(hold), turn: None, tenant, call, common: Some(common), settled: false }
     }
 
     pub(crate) fn without_place(ledger: Ledger, tenant: TenantContext, call: Call) -> Self {
-        Self { ledger, hold: None, turn: None, tenant, call, settled: false }
+        Self { ledger, hold: None, turn: None, tenant, call, common: None, settled: false }
     }
 
     /// Whose call it is.
@@ -69,7 +72,8 @@ impl Reservation {
         self.settled = true;
         let spent = Spent { duration_us: micros(self.call.since.elapsed()), queued_us: micros(self.queued()) };
         drop((self.turn.take(), self.hold.take()));
-        self.ledger.0.journal.append(&Entry::ended(&self.tenant, &self.call, settlement, spent));
+        let common = self.common.take().unwrap_or_else(|| Common::of(&self.tenant, &self.call));
+        self.ledger.0.journal.append_made(|line| common.ended(line, settlement, spent));
         self.log(settlement, spent);
     }
 

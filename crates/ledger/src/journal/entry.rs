@@ -1,11 +1,8 @@
 //! One line of the journal. A wire type: the only thing of the ledger that is serialised.
 
 use partywall_domain::Outcome;
-use partywall_tenancy::TenantContext;
 use serde::{Deserialize, Serialize};
 
-use crate::call::Call;
-use crate::settlement::{Settlement, Spent};
 use crate::strangers::Stranger;
 
 /// A journal entry: a call's beginning, its end, or a refusal before a tenant was known.
@@ -70,46 +67,6 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn began(tenant: &TenantContext, call: &Call) -> Self {
-        let principal = tenant.principal();
-        Self {
-            kind: "began".to_owned(),
-            at: now(),
-            request_id: call.ids.request.to_string(),
-            trace_id: call.ids.trace.to_string(),
-            tenant_id: Some(tenant.id().to_string()),
-            tenant: Some(tenant.name().to_string()),
-            revision: tenant.revision().0,
-            issuer: principal.issuer().to_string(),
-            tenant_claim: principal.tenant_claim().map(str::to_owned),
-            subject: principal.subject().to_owned(),
-            client: principal.client().to_owned(),
-            server: call.server.clone(),
-            method: call.method.to_owned(),
-            name: call.name.clone(),
-            era: call.era.to_owned(),
-            ..Self::default()
-        }
-    }
-
-    pub(crate) fn ended(tenant: &TenantContext, call: &Call, settlement: &Settlement, spent: Spent) -> Self {
-        let refusal = match settlement.outcome {
-            Outcome::Refused(code) => Some(code.as_str().to_owned()),
-            _ => None,
-        };
-        Self {
-            kind: "ended".to_owned(),
-            outcome: Some(settlement.outcome.as_str().to_owned()),
-            refusal,
-            cause: Some(settlement.cause.clone()).filter(|cause| !cause.is_empty()),
-            status: Some(settlement.status),
-            bytes_out: Some(settlement.bytes_out),
-            duration_us: Some(spent.duration_us),
-            queued_us: Some(spent.queued_us).filter(|us| *us > 0),
-            ..Self::began(tenant, call)
-        }
-    }
-
     pub(crate) fn of_stranger(stranger: &Stranger<'_>) -> Self {
         Self {
             kind: "stranger".to_owned(),
