@@ -82,15 +82,21 @@ fn check(request: &Request<'_>) -> Result<(), Refusal> {
 /// A client of Streamable HTTP accepts both forms of an answer; one that does not would be given what it cannot read.
 fn check_accept(request: &Request<'_>) -> Result<(), Refusal> {
     // A list may stand on several lines (RFC 9110, section 5.3).
-    let lines = request.exchange.headers().get_all(http::header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
-    let accept = lines.collect::<Vec<_>>().join(",").to_ascii_lowercase();
-    let takes = |kind: &str| accept.contains(kind) || accept.contains("*/*");
+    let takes = |kind: &str| {
+        let lines = request.exchange.headers().get_all(http::header::ACCEPT).iter();
+        lines.map(http::HeaderValue::as_bytes).any(|line| has(line, kind) || has(line, "*/*"))
+    };
     let fits = match (&request.envelope, request.exchange.method() == http::Method::GET) {
         (Some(_), _) => takes("application/json") && takes("text/event-stream"),
         (None, true) => takes("text/event-stream"),
         (None, false) => true,
     };
     if fits { Ok(()) } else { Err(Refusal::new(RefusalCode::NotAcceptable, "the Accept header lacks a type")) }
+}
+
+/// Whether a line has this word, in any case.
+fn has(line: &[u8], word: &str) -> bool {
+    line.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn check_headers(request: &Request<'_>, envelope: &Envelope<'_>) -> Result<(), Refusal> {

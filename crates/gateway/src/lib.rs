@@ -33,6 +33,7 @@ mod exchange;
 mod lease;
 mod metadata;
 mod named;
+mod pool;
 mod public_url;
 mod refusal;
 mod said;
@@ -59,7 +60,7 @@ pub use upstream::{Probe, ProbeError, Signer};
 
 use addresses::Addresses;
 use enter::VERIFICATIONS_MAX;
-use upstream::Pools;
+use pool::Pools;
 use verified::Verified;
 
 /// What a data plane is made of.

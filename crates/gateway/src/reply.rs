@@ -1,11 +1,10 @@
 //! The answer's body. It carries the reservation, so the call settles when the answer ends, also when it is dropped.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use partywall_domain::Outcome;
 use partywall_ledger::{Reservation, Settlement};
 use partywall_mcp::{Listed, Splitter, rewrite};
@@ -13,6 +12,7 @@ use partywall_tenancy::Grant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::lease::Lease;
+use crate::pool::AnswerBody;
 
 /// A reply's body.
 pub enum ReplyBody {
@@ -46,22 +46,23 @@ impl Body for ReplyBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Stream(_) => SizeHint::default(),
+            Self::Stream(stream) => stream.size_hint(),
         }
     }
 }
 
 /// An answer on its way.
 pub struct Stream {
-    upstream: Option<Incoming>,
+    upstream: Option<AnswerBody>,
     reservation: Option<Reservation>,
     status: u16,
     bytes_out: u64,
     rewriting: Option<Rewriting>,
     /// For a long-lived stream: when the node drains, and what to say then.
     draining: Option<(Pin<Box<WaitForCancellationFutureOwned>>, Bytes)>,
-    /// How long it may go on.
+    /// How long it may go on. Asked once the answer has kept us waiting: most answers never do.
     lease: Option<Lease>,
+    waited: bool,
     /// Goes on reading when the client has left: a legacy client that disconnects has not cancelled.
     outlives_client: bool,
 }
@@ -89,7 +90,7 @@ pub(crate) fn shows(grant: &Grant, listed: Listed<'_>) -> bool {
 }
 
 impl Stream {
-    pub(crate) fn new(upstream: Incoming, reservation: Reservation, status: u16) -> Self {
+    pub(crate) fn new(upstream: AnswerBody, reservation: Reservation, status: u16) -> Self {
         Self {
             upstream: Some(upstream),
             reservation: Some(reservation),
@@ -98,6 +99,7 @@ impl Stream {
             rewriting: None,
             draining: None,
             lease: None,
+            waited: false,
             outlives_client: false,
         }
     }
@@ -128,17 +130,30 @@ impl Stream {
                 self.end(Outcome::Answered, "the node drained");
                 return Poll::Ready((!last.is_empty()).then(|| Ok(Frame::data(last))));
             }
-            if let Some(Poll::Ready(why)) = self.lease.as_mut().map(|lease| lease.poll_over(cx)) {
+            let lease = self.lease.as_mut().filter(|_| self.waited);
+            if let Some(Poll::Ready(why)) = lease.map(|lease| lease.poll_over(cx)) {
                 self.end(Outcome::Abandoned, why);
                 return Poll::Ready(None);
             }
             let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
-            match ready!(Pin::new(upstream).poll_frame(cx)) {
+            let Poll::Ready(frame) = Pin::new(upstream).poll_frame(cx) else {
+                if std::mem::replace(&mut self.waited, true) {
+                    return Poll::Pending;
+                }
+                continue;
+            };
+            match frame {
                 Some(Ok(frame)) => {
                     let Ok(bytes) = frame.into_data() else { continue };
                     match self.pass(bytes) {
                         Some(bytes) if bytes.is_empty() => {}
-                        Some(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                        Some(bytes) => {
+                            // Of an answer whose length is known nobody asks what comes after the last byte.
+                            if self.upstream.as_ref().is_some_and(Body::is_end_stream) {
+                                self.ended();
+                            }
+                            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                        }
                         None => return Poll::Ready(None),
                     }
                 }
@@ -147,10 +162,18 @@ impl Stream {
                     return Poll::Ready(Some(Err(error)));
                 }
                 None => {
-                    self.end(if self.status < 400 { Outcome::Answered } else { Outcome::UpstreamError }, "");
+                    self.ended();
                     return Poll::Ready(None);
                 }
             }
+        }
+    }
+
+    /// The length that the upstream gave, if these bytes pass as they are.
+    fn size_hint(&self) -> SizeHint {
+        match (&self.upstream, &self.rewriting, &self.draining) {
+            (Some(upstream), None, None) if !upstream.is_end_stream() => upstream.size_hint(),
+            _ => SizeHint::default(),
         }
     }
 
@@ -173,6 +196,11 @@ impl Stream {
         };
         self.bytes_out += passed.len() as u64;
         Some(passed)
+    }
+
+    /// The answer has come to its end.
+    fn ended(&mut self) {
+        self.end(if self.status < 400 { Outcome::Answered } else { Outcome::UpstreamError }, "");
     }
 
     fn end(&mut self, outcome: Outcome, cause: &str) {
@@ -233,7 +261,7 @@ impl Drop for Stream {
 /// How long an answer that nobody waits for is read. Default 5 minutes: the longest that clients wait.
 const READ_ON: std::time::Duration = std::time::Duration::from_mins(5);
 
-async fn read_on(mut upstream: Incoming, reservation: Reservation, status: u16, bytes_out: u64) {
+async fn read_on(mut upstream: AnswerBody, reservation: Reservation, status: u16, bytes_out: u64) {
     use http_body_util::BodyExt;
     let rest = async { while upstream.frame().await.is_some_and(|frame| frame.is_ok()) {} };
     let outcome = tokio::time::timeout(READ_ON, rest).await.map_or(Outcome::Abandoned, |()| Outcome::Answered);

@@ -4,7 +4,6 @@
 //! both directions.
 
 mod assertion;
-mod pool;
 mod probe;
 mod wire;
 
@@ -13,9 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Error;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use partywall_domain::{Outcome, RefusalCode, ServerLimits};
 use partywall_ledger::{Reservation, Settlement};
 use partywall_mcp::{Era, Method, SESSION_ID, rewrite};
@@ -24,12 +21,12 @@ use tokio::time::error::Elapsed;
 use tracing::Instrument;
 
 pub use assertion::Signer;
-pub(crate) use pool::Pools;
 pub use probe::{Probe, ProbeError};
 
 use crate::Gateway;
 use crate::booked::Refused;
 use crate::lease::Lease;
+use crate::pool::{AnswerBody, Body, Unanswered};
 use crate::refusal::{REQUEST_ID, Refusal};
 use crate::reply::{ReplyBody, Rewriting, Stream, shows};
 use crate::request::Request;
@@ -55,7 +52,7 @@ pub(crate) async fn call(
                 Ok(outbound) => outbound,
                 Err(refusal) => return Err(Refused::settled(reservation, refusal)),
             };
-            let (reservation, answer) = send(gateway, reservation, request, outbound, target.limits).await?;
+            let (reservation, answer) = send(gateway, reservation, request, outbound, &target).await?;
             reply(gateway, reservation, request, &target, answer).await
         }
     }
@@ -93,11 +90,13 @@ async fn send(
     reservation: Reservation,
     request: &Request<'_>,
     outbound: http::Request<Body>,
-    limits: ServerLimits,
-) -> Result<(Reservation, Response<Incoming>), Refused> {
-    let client = gateway.pools.of(reservation.tenant().id());
+    target: &Target,
+) -> Result<(Reservation, Response<AnswerBody>), Refused> {
+    let limits = target.limits;
+    let (pools, url) = (gateway.pools.clone(), Arc::clone(&target.url));
     let exchange = async move {
-        let answer = tokio::time::timeout(answer_timeout(limits), client.request(outbound)).await;
+        let asked = pools.request(reservation.tenant().id(), &url, outbound);
+        let answer = tokio::time::timeout(answer_timeout(limits), asked).await;
         (reservation, answer)
     };
     let (reservation, answer) = if request.era == Era::Legacy && request.id().is_some() {
@@ -116,7 +115,7 @@ async fn send(
     Err(Refused::settled(reservation, refusal))
 }
 
-type Exchanged = (Reservation, Result<Result<Response<Incoming>, Error>, Elapsed>);
+type Exchanged = (Reservation, Result<Result<Response<AnswerBody>, Unanswered>, Elapsed>);
 
 /// Runs an exchange to its end, also if nobody waits for it any more; an answer that then comes is read to its end.
 async fn outliving_client(exchange: impl Future<Output = Exchanged> + Send + 'static) -> Option<Exchanged> {
@@ -136,7 +135,7 @@ fn answer_timeout(limits: ServerLimits) -> Duration {
 }
 
 /// What an upstream may not tell our client: to authenticate with somebody else, or to go elsewhere.
-fn check(answer: &Response<Incoming>) -> Result<(), Refusal> {
+fn check(answer: &Response<AnswerBody>) -> Result<(), Refusal> {
     match answer.status() {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             let cause = format!("the upstream refused our assertion with {}", answer.status());
@@ -158,7 +157,7 @@ async fn reply(
     mut reservation: Reservation,
     request: &Request<'_>,
     target: &Target,
-    answer: Response<Incoming>,
+    answer: Response<AnswerBody>,
 ) -> Result<Response<ReplyBody>, Refused> {
     let (parts, body) = answer.into_parts();
     let standing = reservation.standing();
@@ -190,7 +189,7 @@ async fn whole(
     request: &Request<'_>,
     target: &Target,
     status: StatusCode,
-    body: Incoming,
+    body: AnswerBody,
 ) -> Result<Response<ReplyBody>, Refused> {
     let max = usize::try_from(target.limits.filtered_bytes_max).unwrap_or(usize::MAX);
     let collected = tokio::time::timeout(answer_timeout(target.limits), Limited::new(body, max).collect()).await;
@@ -234,7 +233,7 @@ fn streamed(
     reservation: Reservation,
     request: &Request<'_>,
     status: StatusCode,
-    body: Incoming,
+    body: AnswerBody,
     rewriting: Option<Rewriting>,
 ) -> Response<ReplyBody> {
     let long_lived = reservation.is_stream();
@@ -295,8 +294,3 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
-
-type Body = Full<Bytes>;
-type Connector = hyper_rustls::HttpsConnector<hyper_util::client::legacy::connect::HttpConnector>;
-type Client = hyper_util::client::legacy::Client<Connector, Body>;
-type Url = Arc<str>;

@@ -12,8 +12,9 @@ use partywall_identity::{KeySet, KeySource, Principal, Resource};
 use partywall_tenancy::Snapshot;
 use quick_cache::sync::Cache;
 
-/// Tokens kept. Default 10,000: the callers of a busy hour, about 5 MiB.
-const KEPT_MAX: usize = 10_000;
+/// Tokens kept. Default 20,000: the callers of a busy hour, about 10 MiB, with room, since a cache in parts is full before
+/// each of its parts is.
+const KEPT_MAX: usize = 20_000;
 
 pub(crate) struct Verified(Cache<[u8; 32], Entry>);
 

@@ -2,21 +2,23 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use partywall_domain::assertion::{LIFETIME_S, TYPE};
+use partywall_domain::{Revision, TenantId};
 use partywall_tenancy::TenantContext;
+use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use serde::Serialize;
 
 /// How long an assertion is used again. Half its life, so that what arrives has at least the other half left.
 const REUSE: Duration = Duration::from_secs(LIFETIME_S / 2);
-/// Assertions kept for reuse. Default 10,000: the callers of half a minute.
-const KEPT_MAX: usize = 10_000;
+/// Assertions kept for reuse. Default 20,000: the callers of half a minute.
+const KEPT_MAX: usize = 20_000;
 
 /// The key that signs assertions, and what it signed lately.
 pub struct Signer {
@@ -24,7 +26,31 @@ pub struct Signer {
     kid: String,
     key: EncodingKey,
     jwks: String,
-    kept: Cache<[u8; 32], (Instant, HeaderValue)>,
+    kept: Cache<Spoken, (Instant, HeaderValue)>,
+}
+
+/// All that one assertion may differ by from another. Compared as it is, so no two of them are ever taken for one.
+#[derive(Hash, PartialEq, Eq)]
+struct Spoken {
+    tenant: TenantId,
+    revision: Revision,
+    /// Server, issuer, subject, client, scopes.
+    texts: [Box<str>; 5],
+}
+
+/// The same, borrowed, to look one up by.
+#[derive(Hash)]
+struct Asked<'a> {
+    tenant: TenantId,
+    revision: Revision,
+    texts: [&'a str; 5],
+}
+
+impl Equivalent<Spoken> for Asked<'_> {
+    fn equivalent(&self, spoken: &Spoken) -> bool {
+        let texts = self.texts.iter().zip(&spoken.texts).all(|(asked, spoken)| **asked == **spoken);
+        self.tenant == spoken.tenant && self.revision == spoken.revision && texts
+    }
 }
 
 /// The claims; names from [`partywall_domain::assertion`].
@@ -53,7 +79,7 @@ impl Signer {
             point.get(1..).and_then(|xy| xy.split_at_checked(32)).ok_or("the signing key has no public point")?;
         let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
         // The key's id is its RFC 7638 thumbprint: the same key has the same id on every node.
-        let kid = URL_SAFE_NO_PAD.encode(digest(&[&format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)]));
+        let kid = URL_SAFE_NO_PAD.encode(thumbprint(&format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)));
         let jwks = format!(
             r#"{{"keys":[{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}","kid":"{kid}","alg":"ES256","use":"sig"}}]}}"#
         );
@@ -74,17 +100,20 @@ impl Signer {
     /// The `Authorization` header that tells `server` whose call it is; `None` if signing fails.
     pub(crate) fn assertion(&self, tenant: &TenantContext, server: &str) -> Option<HeaderValue> {
         let principal = tenant.principal();
-        let id = tenant.id().to_string();
-        let revision = tenant.revision().0.to_string();
-        let issuer = principal.issuer().as_str();
-        let key = digest(&[server, &id, issuer, principal.subject(), principal.client(), tenant.scope(), &revision]);
-        if let Some((signed, header)) = self.kept.get(&key)
+        let asked = Asked {
+            tenant: tenant.id(),
+            revision: tenant.revision(),
+            texts: [server, principal.issuer().as_str(), principal.subject(), principal.client(), tenant.scope()],
+        };
+        if let Some((signed, header)) = self.kept.get(&asked)
             && signed.elapsed() < REUSE
         {
             return Some(header);
         }
         let header = self.sign(&self.claims(tenant, server)?)?;
-        self.kept.insert(key, (Instant::now(), header.clone()));
+        let Asked { tenant, revision, texts } = asked;
+        let spoken = Spoken { tenant, revision, texts: texts.map(Box::from) };
+        self.kept.insert(spoken, (Instant::now(), header.clone()));
         Some(header)
     }
 
@@ -132,19 +161,8 @@ impl Signer {
     }
 }
 
-/// SHA-256 over parts, each with its length before it, so that no two lists of parts are the same bytes. A single
-/// part is hashed as it is.
-fn digest(parts: &[&str]) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    for part in parts {
-        if parts.len() > 1 {
-            context.update(&(part.len() as u64).to_be_bytes());
-        }
-        context.update(part.as_bytes());
-    }
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(context.finish().as_ref());
-    bytes
+fn thumbprint(text: &str) -> impl AsRef<[u8]> {
+    digest(&SHA256, text.as_bytes())
 }
 
 impl Signer {

@@ -12,8 +12,9 @@ use partywall_identity::SystemAuthority;
 use partywall_mcp::{METHOD, PROTOCOL_VERSION, SESSION_ID, Splitter};
 use serde_json::Value;
 
-use super::{Client, Signer, Url, chain};
+use super::{Signer, chain};
 use crate::Gateway;
+use crate::pool::{AnswerBody, Pools, Url};
 
 /// How long one question may take. Default 5 s: an operator is waiting.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,10 +67,10 @@ struct Answer {
 impl Gateway {
     /// What the server says of itself, and with `sharing = "assertion"` the proof that it verifies.
     pub async fn probe(&self, _: &SystemAuthority, probe: &Probe<'_>) -> Result<Said, ProbeError> {
-        let client = self.pools.of(TenantId::NOBODY);
         let genuine = self.signer.probe(probe.server.as_str());
-        let discover = ask(&client, probe.url, Question::Discover, genuine.clone()).await.map_err(ProbeError::Url)?;
-        let initialize = ask(&client, probe.url, Question::Initialize, genuine).await.map_err(ProbeError::Url)?;
+        let discover =
+            ask(&self.pools, probe.url, Question::Discover, genuine.clone()).await.map_err(ProbeError::Url)?;
+        let initialize = ask(&self.pools, probe.url, Question::Initialize, genuine).await.map_err(ProbeError::Url)?;
         let said = Said { discover: discover.result.map(Into::into), initialize: initialize.result.map(Into::into) };
         let question = match (&said.discover, &said.initialize) {
             (Some(_), _) => Question::Discover,
@@ -77,13 +78,13 @@ impl Gateway {
             (None, None) => return Err(ProbeError::Url(no_server(probe, discover.status, initialize.status))),
         };
         if probe.sharing == Some(Sharing::Assertion) {
-            self.prove(&client, probe, question).await?;
+            self.prove(probe, question).await?;
         }
         Ok(said)
     }
 
     /// The question that the server answers, without an assertion and with forged ones: all must be refused.
-    async fn prove(&self, client: &Client, probe: &Probe<'_>, question: Question) -> Result<(), ProbeError> {
+    async fn prove(&self, probe: &Probe<'_>, question: Question) -> Result<(), ProbeError> {
         let server = probe.server.as_str();
         let mut broken = Vec::new();
         for (what, assertion) in [
@@ -91,7 +92,7 @@ impl Gateway {
             ("with an assertion that somebody else signed", forged(&self.signer, server)),
             ("with an assertion for another server", self.signer.probe(&format!("not-{server}"))),
         ] {
-            let answer = ask(client, probe.url, question, assertion).await.map_err(ProbeError::Url)?;
+            let answer = ask(&self.pools, probe.url, question, assertion).await.map_err(ProbeError::Url)?;
             if !matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
                 broken.push(format!(
                     "server `{server}` answered a call {what} ({}): it does not verify assertions, so it must not be shared \
@@ -117,21 +118,21 @@ fn no_server(probe: &Probe<'_>, discover: StatusCode, initialize: StatusCode) ->
     )
 }
 
-async fn ask(client: &Client, url: &Url, question: Question, assertion: Option<HeaderValue>) -> Result<Answer, String> {
-    let asked = tokio::time::timeout(QUESTION_TIMEOUT, ask_once(client, url, question, assertion)).await;
+async fn ask(pools: &Pools, url: &Url, question: Question, assertion: Option<HeaderValue>) -> Result<Answer, String> {
+    let asked = tokio::time::timeout(QUESTION_TIMEOUT, ask_once(pools, url, question, assertion)).await;
     asked.unwrap_or_else(|_| Err(format!("`{url}` did not answer within {} s", QUESTION_TIMEOUT.as_secs())))
 }
 
 async fn ask_once(
-    client: &Client,
+    pools: &Pools,
     url: &Url,
     question: Question,
     assertion: Option<HeaderValue>,
 ) -> Result<Answer, String> {
     let request =
         build(Method::POST, url, assertion.clone(), Some(question), None).map_err(|error| error.to_string())?;
-    let answer = client
-        .request(request)
+    let answer = pools
+        .request(TenantId::NOBODY, url, request)
         .await
         .map_err(|error| format!("`{url}` cannot be reached ({}); start the server, then try again", chain(&error)))?;
     let (parts, body) = answer.into_parts();
@@ -148,7 +149,7 @@ async fn ask_once(
     if let Some(session) = &answer.session
         && let Ok(end) = build(Method::DELETE, url, assertion, None, Some(session))
     {
-        let _ = client.request(end).await;
+        let _ = pools.request(TenantId::NOBODY, url, end).await;
     }
     Ok(answer)
 }
@@ -183,7 +184,7 @@ fn build(
 }
 
 /// The first message of a stream: a server may answer so and keep the stream open.
-async fn first_event(mut body: hyper::body::Incoming) -> Option<Vec<u8>> {
+async fn first_event(mut body: AnswerBody) -> Option<Vec<u8>> {
     let mut splitter = Splitter::default();
     while let Some(Ok(frame)) = body.frame().await {
         splitter.push(frame.data_ref()?);

@@ -5,7 +5,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request as HttpRequest, Response,
 use http_body_util::Full;
 use partywall_mcp::{Era, LAST_EVENT_ID, METHOD, NAME, PARAM_PREFIX, PROTOCOL_VERSION, SESSION_ID};
 
-use super::{Body, REQUEST_ID, Target};
+use super::{REQUEST_ID, Target};
+use crate::pool::Body;
 use crate::reply::ReplyBody;
 use crate::request::Request;
 
@@ -21,10 +22,8 @@ pub(super) fn outbound(
     target: &Target,
     assertion: HeaderValue,
 ) -> Result<HttpRequest<Body>, http::Error> {
-    let mut outbound = HttpRequest::builder()
-        .method(request.exchange.method())
-        .uri(&*target.url)
-        .body(Full::new(request.body.clone()))?;
+    let mut outbound =
+        HttpRequest::builder().method(request.exchange.method()).body(Full::new(request.body.clone()))?;
     let headers = outbound.headers_mut();
     for (name, value) in request.exchange.headers() {
         if PASSED_ON.contains(&name.as_str()) || routes(request.era, name.as_str()) {
