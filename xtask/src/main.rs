@@ -7,6 +7,7 @@
 
 mod bench;
 mod conformance;
+mod counts;
 mod machine;
 mod process;
 mod run;
@@ -25,6 +26,7 @@ type Command = (&'static str, &'static str, fn() -> ExitCode);
 const COMMANDS: &[Command] = &[
     ("test", "sets up what the tests need and runs them all", test::run_all),
     ("bench", "measures against nginx and writes docs/performance.md; needs a quiet machine", bench::run_all),
+    ("counts", "counts the instructions of a call's steps and compares with what is checked in", counts::run_all),
     ("soak", "runs the tests that draw at random at their full counts", soak::run_all),
     ("conformance", "runs the official conformance suite through the gateway", through_gateway::run_all),
 ];

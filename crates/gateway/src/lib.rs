@@ -41,6 +41,9 @@ mod session;
 mod told;
 mod verified;
 
+#[cfg(test)]
+mod counts;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
