@@ -64,11 +64,11 @@ fn test_binary() -> Result<PathBuf> {
     let output = build.output().context("cargo does not start")?;
     ensure!(output.status.success(), "the gateway's tests do not build for release");
     let messages = String::from_utf8(output.stdout)?;
-    let executables = messages.lines().filter_map(|line| {
+    let mut executables = messages.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         Some(PathBuf::from(message.get("executable")?.as_str()?))
     });
-    executables.last().context("Cargo names no test binary; see the messages above")
+    executables.next_back().context("Cargo names no test binary; see the messages above")
 }
 
 fn count(test: &Path) -> Result<Counts> {
@@ -112,7 +112,9 @@ fn of_profile(profile: &str) -> Counts {
             *totals.entry(step.to_owned()).or_default() += cost;
         }
     }
-    totals.values_mut().for_each(|total| *total /= CALLS);
+    for total in totals.values_mut() {
+        *total /= CALLS;
+    }
     totals
 }
 

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use crate::exchange::Exchange;
 use crate::pool::tests::tls;
-use crate::{Gateway, Parts, PublicUrl, SaidBook, Signer};
+use crate::{AddressLimits, Gateway, Parts, PublicUrl, SaidBook, Signer};
 
 /// Calls that are made. Default 200: what a first call alone does vanishes in their mean.
 const CALLS: u32 = 200;
@@ -134,6 +134,7 @@ fn gateway(snapshot: &Arc<ArcSwap<Snapshot>>, folder: &TempDir) -> Gateway {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
     Gateway::new(Parts {
         snapshot: Arc::clone(snapshot),
+        addresses: AddressLimits::default(),
         ledger: Ledger::open(folder.path()).unwrap().0,
         seal: SealKeys::new(SealKey::new([0; _], &[7; 32]).unwrap(), Vec::new()),
         signer: Signer::new(PUBLIC, pair.to_pkcs8v1().unwrap().as_ref()).unwrap(),

@@ -145,10 +145,10 @@ async fn what_a_client_says_beside_the_call_stays_here() {
     let kept = [
         ("cookie", "id=1"),
         ("partywall-assertion", "forged"),
-        ("partywall-tenant", "globex"),
+        ("partywall-tenant", "acme"),
         ("proxy-authorization", "Basic YTpi"),
         ("x-forwarded-for", "10.0.0.1"),
-        ("x-tenant-id", "globex"),
+        ("x-tenant-id", "acme"),
         ("forwarded", "for=10.0.0.1"),
         ("mcp-session-id", "stray"),
         ("origin", &*stage.world.public.clone()),
