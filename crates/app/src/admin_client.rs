@@ -48,7 +48,12 @@ impl AdminClient {
 
     /// Applies documents. Mistakes in them are an answer, not an error.
     pub(crate) async fn apply(&self, apply: &Apply) -> anyhow::Result<Result<Applied, Refused>> {
-        let (status, body) = self.send(Method::POST, "/api/v1/apply", Some(apply)).await?;
+        self.change("/api/v1/apply", apply).await
+    }
+
+    /// Changes the configuration. Mistakes in it are an answer, not an error.
+    pub(crate) async fn change(&self, path: &str, asked: &impl Serialize) -> anyhow::Result<Result<Applied, Refused>> {
+        let (status, body) = self.send(Method::POST, path, Some(asked)).await?;
         if status == StatusCode::UNPROCESSABLE_ENTITY {
             Ok(Err(self.read(&body)?))
         } else {
@@ -71,6 +76,18 @@ impl AdminClient {
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let (status, body) = self.send(Method::GET, path, None::<&()>).await?;
         self.done(status, &body)
+    }
+
+    /// Gets what a path of the API has for this query.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> anyhow::Result<T> {
+        let mut pairs = form_urlencoded::Serializer::new(format!("{path}?"));
+        // A query is a flat struct of texts and numbers.
+        if let serde_json::Value::Object(fields) = serde_json::to_value(query)? {
+            for (name, value) in fields {
+                pairs.append_pair(&name, value.as_str().map_or_else(|| value.to_string(), str::to_owned).as_str());
+            }
+        }
+        self.get(&pairs.finish()).await
     }
 
     /// Posts to a path of the API.

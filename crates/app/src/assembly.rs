@@ -65,6 +65,7 @@ pub(crate) struct Assembly {
     pub(crate) running: Running,
     pub(crate) stop: CancellationToken,
     issuers_keys: Arc<HttpKeySource>,
+    ledger: Ledger,
     /// For the development issuer, until somebody takes it.
     pub(crate) issuer: Option<TcpListener>,
     follower: Follower,
@@ -118,8 +119,9 @@ impl Assembly {
             prober: Arc::new(GatewayProber { gateway: Arc::clone(&gateway), authority: Arc::clone(&authority) }),
             fleet: Arc::new(ThisNode(follower.enforcement())),
             keys: Arc::clone(&issuers_keys) as _,
-            ledger,
+            ledger: ledger.clone(),
             public_url: running.public.clone(),
+            snapshot: follower.snapshot(),
             development: plan.development.is_some(),
         });
         let tls = plan.tls.clone().map(|pair| tls::listener(pair, stop.clone())).transpose()?;
@@ -134,6 +136,7 @@ impl Assembly {
             running,
             stop,
             issuers_keys,
+            ledger,
             issuer,
             follower,
             front,
@@ -154,7 +157,8 @@ impl Assembly {
             async move { admin.await.map_err(|error| tracing::warn!(event = event::CONNECTION, cause = %error)) },
         );
         tasks.spawn(refresh::run(Arc::clone(&self.gateway), self.store, self.authority, self.stop.clone()));
-        tasks.spawn(refresh::forget_keys(Arc::clone(&self.gateway), self.issuers_keys, self.stop.clone()));
+        let forget = refresh::forget(Arc::clone(&self.gateway), self.issuers_keys, self.ledger, self.stop.clone());
+        tasks.spawn(forget);
         let done = ready.await;
         if done.is_ok() {
             tracing::info!(event = event::READY, public_url = self.running.public, admin = self.running.admin);

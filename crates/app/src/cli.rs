@@ -2,7 +2,9 @@
 
 mod apply;
 mod bench;
+mod config;
 mod explain;
+mod fields;
 mod issuer;
 mod print;
 mod tenant;
@@ -14,6 +16,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use partywall_control::wire::{AskDiff, AskHistory, Rollback};
+use partywall_documents::Kind;
 
 use crate::admin_client::AdminClient;
 use crate::{demo, serve};
@@ -52,6 +56,11 @@ enum Command {
         #[command(flatten)]
         admin: Admin,
     },
+    /// Look at the history of the configuration, and go back in it
+    Config {
+        #[command(subcommand)]
+        command: Config,
+    },
     /// Look at tenants
     Tenant {
         #[command(subcommand)]
@@ -72,6 +81,54 @@ enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Subcommand)]
+enum Config {
+    /// Show who changed the configuration, when and why, the newest revision first
+    History {
+        /// Only of this document, for example tenant.acme
+        #[arg(value_name = "KIND.NAME", value_parser = document)]
+        document: Option<String>,
+        /// Only revisions before this one
+        #[arg(long, value_name = "REVISION")]
+        before: Option<u64>,
+        /// At most so many
+        #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+        limit: u32,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        admin: Admin,
+    },
+    /// Show what differs between two revisions, field by field; of one revision alone, what it changed
+    Diff {
+        /// From this revision; alone, the one that is shown
+        #[arg(value_name = "REVISION")]
+        from: Option<u64>,
+        /// To this one
+        #[arg(value_name = "REVISION")]
+        to: Option<u64>,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        admin: Admin,
+    },
+    /// Make stand again what stood at a revision, as a new one; tenants keep their ids
+    Rollback {
+        /// The revision
+        revision: u64,
+        /// Check and show what would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Why, for the history
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        admin: Admin,
     },
 }
 
@@ -217,6 +274,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Apply { files, dry_run, reason, output, admin } => {
             apply::run(&admin.client()?, &files, dry_run, reason.as_deref(), output.output).await
         }
+        Command::Config { command } => configuration(command).await,
         Command::Tenant { command: Tenant::List { output, admin } } => {
             tenant::list(&admin.client()?, output.output).await
         }
@@ -236,6 +294,32 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "partywall", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+async fn configuration(command: Config) -> anyhow::Result<ExitCode> {
+    match command {
+        Config::History { document, before, limit, output, admin } => {
+            let asked = AskHistory { document, before, limit: Some(limit) };
+            config::history(&admin.client()?, &asked, output.output).await
+        }
+        Config::Diff { from, to, output, admin } => {
+            // One revision alone is the one whose change is meant.
+            let asked = if to.is_some() { AskDiff { from, to } } else { AskDiff { from: None, to: from } };
+            config::diff(&admin.client()?, &asked, output.output).await
+        }
+        Config::Rollback { revision, dry_run, reason, output, admin } => {
+            let asked = Rollback { to: revision, dry_run, reason };
+            config::rollback(&admin.client()?, &asked, output.output).await
+        }
+    }
+}
+
+/// `tenant.acme`.
+fn document(text: &str) -> Result<String, String> {
+    match text.split_once('.').map(|(kind, name)| (Kind::of(kind), name)) {
+        Some((Some(_), name)) if !name.is_empty() => Ok(text.to_owned()),
+        _ => Err(format!("`{text}` is no document; write for example tenant.acme, plan.standard or issuer.corporate")),
     }
 }
 

@@ -1,14 +1,17 @@
 //! What is kept for a while is renewed, and what is not needed any more is forgotten: what upstreams said of themselves,
-//! each after its own time to live, and the keys of issuers that left the configuration.
+//! each after its own time to live; the keys of issuers and the meters of tenants that left the configuration.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use partywall_documents::Server;
 use partywall_domain::{Placement, ServerName, event};
 use partywall_gateway::{Gateway, Probe};
 use partywall_identity::{Job, SystemAuthority};
+use partywall_ledger::Ledger;
 use partywall_store::Store;
+use partywall_tenancy::{Snapshot, TenantConfig};
 use tokio_util::sync::CancellationToken;
 
 use crate::key_source::HttpKeySource;
@@ -19,50 +22,81 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Runs until `stop`.
 pub(crate) async fn run(gateway: Arc<Gateway>, store: Store, authority: Arc<SystemAuthority>, stop: CancellationToken) {
     let mut asked: HashMap<Arc<str>, Instant> = HashMap::new();
+    let mut upstreams = Upstreams::default();
     let started = Instant::now();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        let upstreams = upstreams(&gateway);
-        asked.retain(|url, _| upstreams.contains_key(url));
-        for (url, (server, ttl)) in upstreams {
-            if asked.get(&url).unwrap_or(&started).elapsed() >= ttl {
-                ask(&gateway, &store, &authority, &server, &url).await;
-                asked.insert(url, Instant::now());
+        upstreams.keep_up(gateway.snapshot.load_full());
+        asked.retain(|url, _| upstreams.0.contains_key(url));
+        for (url, (server, ttl)) in &upstreams.0 {
+            if asked.get(url).unwrap_or(&started).elapsed() >= *ttl {
+                ask(&gateway, &store, &authority, server, url).await;
+                asked.insert(Arc::clone(url), Instant::now());
             }
         }
     }
 }
 
-/// Lets go of the keys of issuers that are not trusted any more. Runs until `stop`.
-pub(crate) async fn forget_keys(gateway: Arc<Gateway>, keys: Arc<HttpKeySource>, stop: CancellationToken) {
-    let mut seen = None;
+/// Lets go of what is kept for those who are not in the configuration any more: keys of issuers, meters of tenants. Runs
+/// until `stop`.
+pub(crate) async fn forget(gateway: Arc<Gateway>, keys: Arc<HttpKeySource>, ledger: Ledger, stop: CancellationToken) {
+    let mut seen = Arc::new(Snapshot::empty());
     while tokio::time::timeout(LOOK_EVERY, stop.cancelled()).await.is_err() {
-        let snapshot = gateway.snapshot.load_full();
-        if seen.replace(snapshot.revision()) != Some(snapshot.revision()) {
-            keys.retain(snapshot.issuers().map(partywall_identity::Issuer::settings));
+        let now = gateway.snapshot.load_full();
+        if seen.revision() == now.revision() {
+            continue;
         }
+        keys.retain(now.issuers().map(partywall_identity::Issuer::settings));
+        // A tenant that only has another name keeps its meter.
+        let gone = seen.tenants_not_in(&now).map(TenantConfig::id).filter(|id| !now.has(*id));
+        ledger.forget(gone);
+        seen = now;
     }
 }
 
-/// Every upstream in the configuration, with its server and how long its word is taken.
-fn upstreams(gateway: &Gateway) -> HashMap<Arc<str>, (ServerName, Duration)> {
-    let snapshot = gateway.snapshot.load();
-    let ttl = |seconds| Duration::from_secs(seconds);
-    let shared = snapshot.servers().filter_map(|server| {
-        Some((Arc::clone(server.url.as_ref()?), (server.name.clone(), ttl(server.limits.discover_ttl_s))))
-    });
-    let remote = snapshot.tenants().flat_map(partywall_tenancy::TenantConfig::servers).filter_map(|grant| match grant
-        .placement()
-    {
-        Placement::Remote(url) => {
-            Some((Arc::clone(url), (grant.server().name.clone(), ttl(grant.server().limits.discover_ttl_s))))
+/// Every upstream in the configuration, with its server and how long its word is taken; and the configuration that was
+/// looked at last, so that only what changed since is looked at.
+struct Upstreams(HashMap<Arc<str>, (ServerName, Duration)>, Arc<Snapshot>);
+
+impl Default for Upstreams {
+    fn default() -> Self {
+        Self(HashMap::new(), Arc::new(Snapshot::empty()))
+    }
+}
+
+impl Upstreams {
+    fn keep_up(&mut self, now: Arc<Snapshot>) {
+        let Self(all, then) = self;
+        if now.revision() == then.revision() {
+            return;
         }
+        // What went goes before what came is added: a URL may have changed hands.
+        for (url, _) in shared(then).chain(then.tenants_not_in(&now).flat_map(own)) {
+            all.remove(&url);
+        }
+        all.extend(shared(&now).chain(now.tenants_not_in(then).flat_map(own)));
+        *then = now;
+    }
+}
+
+type Upstream = (Arc<str>, (ServerName, Duration));
+
+fn shared(snapshot: &Snapshot) -> impl Iterator<Item = Upstream> {
+    snapshot.servers().filter_map(|server| Some(upstream(server.url.as_ref()?, server)))
+}
+
+fn own(tenant: &TenantConfig) -> impl Iterator<Item = Upstream> {
+    tenant.servers().filter_map(|grant| match grant.placement() {
+        Placement::Remote(url) => Some(upstream(url, grant.server())),
         Placement::Shared => None,
-    });
-    shared.chain(remote).collect()
+    })
+}
+
+fn upstream(url: &Arc<str>, server: &Server) -> Upstream {
+    (Arc::clone(url), (server.name.clone(), Duration::from_secs(server.limits.discover_ttl_s)))
 }
 
 async fn ask(gateway: &Gateway, store: &Store, authority: &SystemAuthority, server: &ServerName, url: &Arc<str>) {
@@ -77,5 +111,60 @@ async fn ask(gateway: &Gateway, store: &Store, authority: &SystemAuthority, serv
         }
         // What it said before stands: clients keep their era while the server restarts.
         Err(error) => tracing::warn!(event = event::PROBED, server = server.as_str(), cause = %error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partywall_documents::{Change, Document, Kind};
+    use partywall_domain::{Revision, TenantId};
+    use partywall_tenancy::Draft;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn upstreams_are_those_of_the_configuration_after_any_change() {
+        let put = |kind, name: &str, body: Value| {
+            let tenant_id = (kind == Kind::Tenant).then(TenantId::random);
+            Change::Put(Document { kind, name: name.to_owned(), tenant_id, body })
+        };
+        let tenant = |name: &str, port: u16| {
+            let url = format!("http://127.0.0.1:{port}/mcp");
+            put(Kind::Tenant, name, json!({ "plan": "p", "servers": { "files": { "placement": { "remote": url } } } }))
+        };
+        let steps = [
+            (vec![put(Kind::Plan, "p", json!({})), put(Kind::Server, "files", json!({})), tenant("a", 1)], "1"),
+            (vec![tenant("b", 2)], "1 2"),
+            // It changes hands: the one has it before the other is gone.
+            (vec![tenant("a", 2), tenant("b", 3)], "2 3"),
+            (vec![put(Kind::Server, "files", json!({ "url": "http://127.0.0.1:9/mcp" }))], "2 3 9"),
+            (vec![put(Kind::Server, "files", json!({})), Change::Delete(Kind::Tenant, "a".to_owned())], "3"),
+        ];
+        let (mut upstreams, mut stands) = (Upstreams::default(), Arc::new(Snapshot::empty()));
+        for (revision, (changes, expected)) in (1..).zip(steps) {
+            let changes: Vec<_> = changes.into_iter().map(|change| keep_id(&stands, change)).collect();
+            stands = Arc::new(Draft::of(&changes).over(&stands, Revision(revision)).unwrap());
+            upstreams.keep_up(Arc::clone(&stands));
+            let mut ports: Vec<_> = upstreams
+                .0
+                .keys()
+                .map(|url| url.trim_matches(|c: char| !c.is_ascii_digit()).rsplit(':').next().unwrap().to_owned())
+                .collect();
+            ports.sort();
+            assert_eq!(ports.join(" "), expected);
+        }
+    }
+
+    /// A tenant that stands keeps its id.
+    fn keep_id(stands: &Snapshot, change: Change) -> Change {
+        match change {
+            Change::Put(document) => {
+                let known = stands.tenant(&document.name).filter(|_| document.kind == Kind::Tenant);
+                let tenant_id = known.map(TenantConfig::id).or(document.tenant_id);
+                Change::Put(Document { tenant_id, ..document })
+            }
+            gone @ Change::Delete(..) => gone,
+        }
     }
 }

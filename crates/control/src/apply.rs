@@ -5,16 +5,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use partywall_documents::{Document, Kind};
-use partywall_domain::{Revision, TenantId};
+use partywall_domain::Revision;
 use partywall_identity::{Job, Operator};
 use partywall_store::StoreError;
-use partywall_tenancy::{Snapshot, compile};
 
 use crate::control::Control;
-use crate::probe::{self, Answers, Targets};
+use crate::draft::{Draft, NotDrafted, Wanted};
+use crate::probe::{self, Answers};
 use crate::source::Source;
-use crate::wire::{Applied, Change, Enforced, Fate, File, Mistake};
+use crate::wire::{Applied, Enforced, File, Mistake};
 
 /// How often to begin anew because somebody else's change came first. Default 5: beyond it people are not taking turns.
 const TRIES_MAX: usize = 5;
@@ -29,6 +28,9 @@ pub enum NotApplied {
     /// Something is wrong in them.
     #[error("{} in the documents; nothing was changed", count(.0.len()))]
     Mistakes(Vec<Mistake>),
+    /// There is nothing to go back to.
+    #[error("revision 0 is that of nothing; name one that `partywall config history` shows")]
+    Nothing,
     /// The reason is too long.
     #[error("the reason is longer than {REASON_CHARS_MAX} characters; say it shorter")]
     Reason,
@@ -43,6 +45,15 @@ pub enum NotApplied {
     CutOff,
 }
 
+impl From<NotDrafted> for NotApplied {
+    fn from(why: NotDrafted) -> Self {
+        match why {
+            NotDrafted::Mistakes(mistakes) => Self::Mistakes(mistakes),
+            NotDrafted::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl Control {
     /// Applies files of documents in this operator's name.
     pub async fn apply_as(
@@ -52,20 +63,48 @@ impl Control {
         dry_run: bool,
         reason: Option<&str>,
     ) -> Result<Applied, NotApplied> {
+        let source = Source::read(files).map_err(NotApplied::Mistakes)?;
+        self.make(operator, Wanted::Documents(source), dry_run, reason).await
+    }
+
+    /// Makes the documents stand that stood at a revision, as a new one. They are checked like any others.
+    pub async fn roll_back_as(
+        &self,
+        operator: &Operator,
+        to: Revision,
+        dry_run: bool,
+        reason: Option<&str>,
+    ) -> Result<Applied, NotApplied> {
+        if to == Revision::default() {
+            return Err(NotApplied::Nothing);
+        }
+        self.make(operator, Wanted::Revision(to), dry_run, reason).await
+    }
+
+    async fn make(
+        &self,
+        operator: &Operator,
+        wanted: Wanted,
+        dry_run: bool,
+        reason: Option<&str>,
+    ) -> Result<Applied, NotApplied> {
         if reason.is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {
             return Err(NotApplied::Reason);
         }
-        let source = Arc::new(Source::read(files).map_err(NotApplied::Mistakes)?);
+        let wanted = Arc::new(wanted);
         let mut answers = Answers::new();
         for _ in 0..TRIES_MAX {
-            let draft = self.draft(operator, &source).await?;
-            self.prove(&source, &draft, &mut answers).await?;
+            let draft = self.draft(operator, &wanted).await?;
+            self.prove(&wanted, &draft, &mut answers).await?;
             if dry_run {
-                return Ok(draft.told(draft.base, None));
+                return Ok(draft.preview());
             }
             let began = Instant::now();
             match self.write(operator, &draft, &answers, reason).await {
-                Ok(revision) => return Ok(draft.told(revision, Some(self.wait(revision, began).await))),
+                Ok(revision) => {
+                    let enforced = self.wait(revision, began).await;
+                    return Ok(draft.told(revision, enforced));
+                }
                 Err(NotApplied::Store(StoreError::Moved { .. })) => {}
                 Err(other) => return Err(other),
             }
@@ -73,18 +112,18 @@ impl Control {
         Err(NotApplied::Moving)
     }
 
-    async fn draft(&self, operator: &Operator, source: &Arc<Source>) -> Result<Draft, NotApplied> {
-        let (control, operator, source) = (self.clone(), operator.clone(), Arc::clone(source));
-        blocking(move || Draft::new(&control, &operator, &source)).await?
+    async fn draft(&self, operator: &Operator, wanted: &Arc<Wanted>) -> Result<Draft, NotApplied> {
+        let (control, operator, wanted) = (self.clone(), operator.clone(), Arc::clone(wanted));
+        blocking(move || Draft::new(&control, &operator, &wanted)).await?.map_err(NotApplied::from)
     }
 
     /// Asks the upstreams that are new. Those asked in an earlier try are not asked again.
-    async fn prove(&self, source: &Source, draft: &Draft, answers: &mut Answers) -> Result<(), NotApplied> {
+    async fn prove(&self, wanted: &Wanted, draft: &Draft, answers: &mut Answers) -> Result<(), NotApplied> {
         let unasked = draft.targets.iter().filter(|(key, _)| !answers.contains_key(*key));
         let unasked = unasked.map(|(_, (target, _))| target.clone()).collect();
         answers.extend(probe::ask(&self.parts().prober, unasked).await);
         let failures = draft.targets.iter().flat_map(|(key, (_, paths))| probe::failures(answers, key, paths));
-        let mistakes: Vec<_> = failures.map(|mistake| source.locate(mistake)).collect();
+        let mistakes: Vec<_> = failures.map(|mistake| wanted.locate(mistake)).collect();
         if mistakes.is_empty() { Ok(()) } else { Err(NotApplied::Mistakes(mistakes)) }
     }
 
@@ -97,13 +136,13 @@ impl Control {
         answers: &Answers,
         reason: Option<&str>,
     ) -> Result<Revision, NotApplied> {
-        if draft.puts.is_empty() {
+        if draft.changes.is_empty() {
             return Ok(draft.base);
         }
         let answered =
             draft.targets.keys().filter_map(|key| Some((Arc::clone(&key.0), answers.get(key)?.clone().ok()?)));
         let said: Vec<_> = answered.collect();
-        let (control, operator, base, puts) = (self.clone(), operator.clone(), draft.base, draft.puts.clone());
+        let (control, operator, base, changes) = (self.clone(), operator.clone(), draft.base, draft.changes.clone());
         let reason = reason.map(str::to_owned);
         blocking(move || {
             let parts = control.parts();
@@ -111,7 +150,7 @@ impl Control {
             for (url, said) in &said {
                 system.put_said(url, said)?;
             }
-            Ok(parts.store.platform(&operator).apply(base, &puts, reason.as_deref())?)
+            Ok(parts.store.platform(&operator).apply(base, &changes, reason.as_deref())?)
         })
         .await?
     }
@@ -122,85 +161,6 @@ impl Control {
         let enforcing = nodes.iter().filter(|node| node.revision >= revision).count();
         Enforced { nodes: enforcing, of: nodes.len(), after_ms: (enforcing == nodes.len()).then_some(after) }
     }
-}
-
-/// What an apply would do to the configuration that stands at `base`.
-struct Draft {
-    base: Revision,
-    puts: Vec<partywall_store::Change>,
-    changes: Vec<Change>,
-    targets: Targets,
-}
-
-impl Draft {
-    fn new(control: &Control, operator: &Operator, source: &Source) -> Result<Self, NotApplied> {
-        let (base, mut documents) = control.parts().store.platform(operator).documents()?;
-        let before = control.compile(base, &documents).ok();
-        let (puts, changes) = merge(&mut documents, source);
-        let after = checked(base, &documents, source)?;
-        if !control.parts().development {
-            refuse_development(&after, source)?;
-        }
-        let targets = probe::new_targets(before.as_deref(), &after);
-        Ok(Self { base, puts, changes, targets })
-    }
-
-    fn told(&self, revision: Revision, enforced: Option<Enforced>) -> Applied {
-        Applied { revision: revision.0, changes: self.changes.clone(), enforced }
-    }
-}
-
-/// Makes `documents` say what the source says, and tells what that changed.
-fn merge(documents: &mut Vec<Document>, source: &Source) -> (Vec<partywall_store::Change>, Vec<Change>) {
-    let (mut puts, mut changes) = (Vec::new(), Vec::new());
-    let known: std::collections::HashMap<_, _> =
-        documents.iter().enumerate().map(|(index, document)| ((document.kind, document.name.clone()), index)).collect();
-    for (kind, name, body) in source.documents() {
-        let fate = match known.get(&(kind, name.to_owned())).and_then(|index| documents.get_mut(*index)) {
-            Some(document) if document.body == *body => Fate::Unchanged,
-            Some(document) => {
-                document.body = body.clone();
-                puts.push(partywall_store::Change::Put(document.clone()));
-                Fate::Changed
-            }
-            None => {
-                let tenant_id = (kind == Kind::Tenant).then(TenantId::random);
-                let document = Document { kind, name: name.to_owned(), tenant_id, body: body.clone() };
-                puts.push(partywall_store::Change::Put(document.clone()));
-                documents.push(document);
-                Fate::Created
-            }
-        };
-        changes.push(Change { kind: kind.to_string(), name: name.to_owned(), change: fate });
-    }
-    (puts, changes)
-}
-
-/// The documents compiled, or everything that is wrong with them and with the files they came from.
-fn checked(base: Revision, documents: &[Document], source: &Source) -> Result<Snapshot, NotApplied> {
-    let compiled = compile(Revision(base.0 + 1), documents);
-    let mut mistakes = source.mistakes().to_vec();
-    match compiled {
-        Ok(snapshot) if mistakes.is_empty() => Ok(snapshot),
-        Ok(_) => Err(NotApplied::Mistakes(mistakes)),
-        Err(more) => {
-            mistakes.extend(more.into_iter().map(|mistake| source.locate(mistake)));
-            mistakes.sort_by(|one, other| one.order().cmp(&other.order()));
-            Err(NotApplied::Mistakes(mistakes))
-        }
-    }
-}
-
-/// A development issuer is for the demo: whoever has its folder can be any tenant.
-fn refuse_development(after: &Snapshot, source: &Source) -> Result<(), NotApplied> {
-    let development = after.issuers().map(partywall_identity::Issuer::settings).filter(|issuer| issuer.development);
-    let mistake = |path| partywall_documents::Mistake {
-        path,
-        message: "a development issuer is for `partywall demo` alone; use an issuer of your own".to_owned(),
-    };
-    let mistakes: Vec<_> =
-        development.map(|issuer| source.locate(mistake(format!("issuer.{}.development", issuer.name)))).collect();
-    if mistakes.is_empty() { Ok(()) } else { Err(NotApplied::Mistakes(mistakes)) }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, NotApplied> {

@@ -1,14 +1,15 @@
 //! What the control plane is made of.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use partywall_documents::{Document, Mistake};
+use arc_swap::ArcSwap;
+use partywall_documents::Mistake;
 use partywall_domain::Revision;
 use partywall_identity::{KeySource, Operator, OperatorKey, SystemAuthority};
 use partywall_ledger::Ledger;
 use partywall_store::{Store, StoreError};
-use partywall_tenancy::{Snapshot, compile};
+use partywall_tenancy::{Draft, Snapshot};
 
 use crate::fleet::Fleet;
 use crate::probe::Prober;
@@ -33,61 +34,50 @@ pub struct Parts {
     pub ledger: Ledger,
     /// The URL that clients use, of which tokens' audiences are made.
     pub public_url: String,
+    /// What a node in this process enforces: something compiled to begin from. Where there is no node, it stays empty.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// Whether documents may trust a development issuer, whose tokens anybody with its folder can make.
     pub development: bool,
 }
 
 /// The control plane. Cheap to clone.
 #[derive(Clone)]
-pub struct Control(Arc<Inner>);
-
-struct Inner {
-    parts: Parts,
-    /// The newest configuration that was compiled here, so that reading it twice costs once.
-    compiled: Mutex<Option<Arc<Snapshot>>>,
-}
+pub struct Control(Arc<Parts>);
 
 /// Why the configuration cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the configuration that stands has {} mistakes, the first at `{}`: {}", .0.len(), .0[0].path, .0[0].message)]
-    Mistakes(Vec<Mistake>),
+    #[error("revision {revision}, which stands, has {} mistakes, the first at `{}`: {}", .mistakes.len(), .mistakes[0].path, .mistakes[0].message)]
+    Mistakes { revision: Revision, mistakes: Vec<Mistake> },
 }
 
 impl Control {
     /// A control plane of these parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, compiled: Mutex::new(None) }))
+        Self(Arc::new(parts))
     }
 
     pub(crate) fn parts(&self) -> &Parts {
-        &self.0.parts
+        &self.0
     }
 
-    /// The configuration that stands. Blocks.
+    /// The configuration that stands. Blocks. It is not kept: as soon as the node of this process is there, it costs a look.
     pub(crate) fn standing(&self, operator: &Operator) -> Result<Arc<Snapshot>, Unreadable> {
         let platform = self.parts().store.platform(operator);
-        if let Some(snapshot) = self.compiled(platform.revision()?) {
-            return Ok(snapshot);
+        let known = self.parts().snapshot.load_full();
+        let (revision, changes) = platform.changes_since(known.revision())?;
+        if revision == known.revision() {
+            return Ok(known);
         }
-        let (revision, documents) = platform.documents()?;
-        self.compile(revision, &documents).map_err(Unreadable::Mistakes)
-    }
-
-    /// These documents as a snapshot. Blocks.
-    pub(crate) fn compile(&self, revision: Revision, documents: &[Document]) -> Result<Arc<Snapshot>, Vec<Mistake>> {
-        if let Some(snapshot) = self.compiled(revision) {
-            return Ok(snapshot);
+        if let Some(changes) = changes
+            && let Ok(snapshot) = Draft::of(&changes).over(&known, revision)
+        {
+            return Ok(Arc::new(snapshot));
         }
-        let snapshot = Arc::new(compile(revision, documents)?);
-        *self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
-        Ok(snapshot)
-    }
-
-    fn compiled(&self, revision: Revision) -> Option<Arc<Snapshot>> {
-        let compiled = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        compiled.clone().filter(|snapshot| snapshot.revision() == revision)
+        let mut draft = Draft::default();
+        let revision = platform.each(|document| draft.put(&document))?;
+        draft.compile(revision).map(Arc::new).map_err(|mistakes| Unreadable::Mistakes { revision, mistakes })
     }
 }

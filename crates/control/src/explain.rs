@@ -38,9 +38,9 @@ pub(crate) fn token(parts: &Parts, snapshot: &Snapshot, asked: &Explain) -> Expl
         Err(why @ NotEntered::Unknown { .. }) => {
             nobody(snapshot, caller, refused(RefusalCode::UnknownTenant, &why.to_string()))
         }
-        Err(why @ NotEntered::Suspended(id, _)) => {
-            let verdict = refused(RefusalCode::Suspended, &why.to_string());
-            let tenant = snapshot.tenants().find(|tenant| tenant.id() == id);
+        Err(NotEntered::Suspended(id, name)) => {
+            let tenant = snapshot.tenant(name.as_str());
+            let verdict = refused(RefusalCode::Suspended, &NotEntered::Suspended(id, name.clone()).to_string());
             let told = tenant.map(|tenant| about(&parts.ledger, snapshot, tenant, verdict.clone()));
             let told = told.unwrap_or_else(|| nobody(snapshot, None, verdict));
             Explanation { caller, rule: Some(rule), ..told }

@@ -6,8 +6,11 @@
 pub mod wire;
 
 mod apply;
+mod config;
 mod control;
+mod difference;
 mod door;
+mod draft;
 mod explain;
 mod fleet;
 mod issuer;

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use partywall_documents::Server;
 use partywall_domain::{Placement, Said, ServerName, Sharing};
-use partywall_tenancy::Snapshot;
+use partywall_tenancy::{Snapshot, TenantConfig};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -63,11 +64,11 @@ pub(crate) struct Paths {
 /// The upstreams that `after` names and `before` does not. One that was asked before is not asked again: an operator
 /// who suspends a tenant must not be held up by its instance that is down.
 pub(crate) fn new_targets(before: Option<&Snapshot>, after: &Snapshot) -> Targets {
-    let mut targets = targets(after);
-    if let Some(before) = before {
-        for key in self::targets(before).keys() {
-            targets.remove(key);
-        }
+    let Some(before) = before else { return targets(after.servers(), after.tenants()) };
+    // A tenant that stayed names what it named, so only the others are looked at.
+    let mut targets = targets(after.servers(), after.tenants_not_in(before));
+    for key in self::targets(before.servers(), before.tenants_not_in(after)).keys() {
+        targets.remove(key);
     }
     targets
 }
@@ -110,16 +111,19 @@ pub(crate) fn failures(answers: &Answers, key: &Key, paths: &Paths) -> Vec<party
     failures.into_iter().map(placed).collect()
 }
 
-fn targets(snapshot: &Snapshot) -> Targets {
+fn targets<'a>(
+    servers: impl Iterator<Item = &'a Arc<Server>>,
+    tenants: impl Iterator<Item = &'a TenantConfig>,
+) -> Targets {
     let mut targets = Targets::new();
-    for server in snapshot.servers() {
+    for server in servers {
         if let Some(url) = &server.url {
             let target = ProbeTarget { server: server.name.clone(), url: Arc::clone(url), sharing: server.sharing };
             let path = |field: &str| format!("server.{}.{field}", server.name);
             targets.insert(key(&target), (target, Paths { url: path("url"), sharing: path("sharing") }));
         }
     }
-    for tenant in snapshot.tenants() {
+    for tenant in tenants {
         for grant in tenant.servers() {
             if let Placement::Remote(url) = grant.placement() {
                 let server = grant.server().name.clone();

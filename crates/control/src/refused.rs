@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
 
+use partywall_store::StoreError;
+
 use crate::apply::NotApplied;
 use crate::control::Unreadable;
 use crate::wire::{self, Mistake, Problem};
@@ -52,8 +54,25 @@ impl From<NotApplied> for Refused {
             NotApplied::Reason => {
                 Self::new(StatusCode::BAD_REQUEST, message, "the long story belongs beside the files")
             }
+            NotApplied::Nothing => Self::new(StatusCode::BAD_REQUEST, message, "revisions begin with 1"),
             NotApplied::Moving => Self::new(StatusCode::CONFLICT, message, "apply again when the others are done"),
-            NotApplied::Store(_) | NotApplied::CutOff => Self::fault(message),
+            NotApplied::Store(error) => error.into(),
+            NotApplied::CutOff => Self::fault(message),
+        }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(why: StoreError) -> Self {
+        let message = why.to_string();
+        match why {
+            StoreError::NoRevision { .. } => {
+                Self::new(StatusCode::NOT_FOUND, message, "`partywall config history` shows those there are")
+            }
+            StoreError::TooMany(_) | StoreError::TenantId(_) => {
+                Self::new(StatusCode::CONFLICT, message, "`partywall config diff` shows what differs")
+            }
+            _ => Self::fault(message),
         }
     }
 }

@@ -4,24 +4,26 @@
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use axum::{Extension, Json, RequestExt, Router};
-use partywall_domain::RequestId;
+use partywall_domain::{RequestId, Revision};
 use partywall_identity::Operator;
+use partywall_store::StoreError;
 use serde::de::DeserializeOwned;
 
 use crate::BoxFuture;
+use crate::config;
 use crate::control::Control;
 use crate::door::guard;
 use crate::explain;
 use crate::issuer;
 use crate::refused::Refused;
 use crate::view;
-use crate::wire::{Applied, Apply, Explain, Explanation, Issuer, Issuers, Tenant, Tenants};
+use crate::wire::{Applied, Apply, Explain, Explanation, Issuer, Issuers, Rollback, Tenant, Tenants};
 
 /// Most bytes of a request's body. Default 16 MiB: the documents of ten thousand tenants in one apply.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -38,11 +40,32 @@ pub struct Route {
 type Handler = fn(Control, Operator, Request) -> BoxFuture<'static, Response>;
 
 /// Every route there is.
-pub static ROUTES: [Route; 7] = [
+pub static ROUTES: [Route; 10] = [
     Route {
         method: Method::POST,
         path: "/api/v1/apply",
         handler: |control, operator, request| Box::pin(async move { answer(apply(control, operator, request).await) }),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/config/history",
+        handler: |control, operator, request| {
+            Box::pin(async move { answer(read(control, operator, request, config::history).await) })
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/config/diff",
+        handler: |control, operator, request| {
+            Box::pin(async move { answer(read(control, operator, request, config::diff).await) })
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/v1/config/rollback",
+        handler: |control, operator, request| {
+            Box::pin(async move { answer(rollback(control, operator, request).await) })
+        },
     },
     Route {
         method: Method::GET,
@@ -104,6 +127,32 @@ async fn apply(control: Control, operator: Operator, request: Request) -> Result
     let asked: Apply = body(request.into_body()).await?;
     let applied = control.apply_as(&operator, &asked.files, asked.dry_run, asked.reason.as_deref()).await;
     Ok(Json(applied?))
+}
+
+async fn rollback(control: Control, operator: Operator, request: Request) -> Result<Json<Applied>, Refused> {
+    let asked: Rollback = body(request.into_body()).await?;
+    let rolled = control.roll_back_as(&operator, Revision(asked.to), asked.dry_run, asked.reason.as_deref()).await;
+    Ok(Json(rolled?))
+}
+
+/// Reads of the store what a query asks for, on a thread that may block.
+async fn read<Q: DeserializeOwned + Send + 'static, A: Send + 'static>(
+    control: Control,
+    operator: Operator,
+    mut request: Request,
+    of: fn(&Control, &Operator, &Q) -> Result<A, StoreError>,
+) -> Result<Json<A>, Refused> {
+    let query: Result<Query<Q>, _> = request.extract_parts().await;
+    let Query(asked) = query.map_err(|error| {
+        let hint = "is `partywall` here and there of the same version?";
+        Refused::new(
+            StatusCode::BAD_REQUEST,
+            format!("the query is not what this route takes: {}", error.body_text()),
+            hint,
+        )
+    })?;
+    let work = tokio::task::spawn_blocking(move || of(&control, &operator, &asked));
+    Ok(Json(work.await.map_err(|_| Refused::fault("the work was cut off"))??))
 }
 
 async fn tenants(control: Control, operator: Operator) -> Result<Json<Tenants>, Refused> {

@@ -16,12 +16,14 @@ pub(crate) fn tenants(snapshot: &Snapshot) -> Tenants {
         suspended: tenant.document().suspended,
         servers: tenant.servers().map(|grant| grant.server().name.to_string()).collect(),
     };
-    Tenants { revision: snapshot.revision().0, tenants: snapshot.tenants().map(line).collect() }
+    let mut tenants: Vec<_> = snapshot.tenants().map(line).collect();
+    tenants.sort_by(|one, other| one.name.cmp(&other.name));
+    Tenants { revision: snapshot.revision().0, tenants }
 }
 
 /// One tenant, plan and overrides taken together.
 pub(crate) fn tenant(ledger: &Ledger, snapshot: &Snapshot, name: &str) -> Option<Tenant> {
-    let tenant = snapshot.tenants().find(|tenant| tenant.name().as_str() == name)?;
+    let tenant = snapshot.tenant(name)?;
     let document = tenant.document();
     let identities = document
         .identities

@@ -1,6 +1,7 @@
 //! What crosses the admin API's wire, for both its ends.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A file of documents; its ending says how to read it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,6 +47,20 @@ pub struct Change {
     pub name: String,
     /// What became of it.
     pub change: Fate,
+    /// Which of its fields are others; in a preview and in a difference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
+}
+
+/// A field that is another than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Where in its document: `limits.calls_burst`.
+    pub path: String,
+    /// What it said; none: it was not there.
+    pub before: Option<Value>,
+    /// What it says; none: it is not there.
+    pub after: Option<Value>,
 }
 
 /// What became of a document.
@@ -58,6 +73,8 @@ pub enum Fate {
     Changed,
     /// It says what it said before.
     Unchanged,
+    /// It is gone.
+    Deleted,
 }
 
 impl Fate {
@@ -67,8 +84,85 @@ impl Fate {
             Self::Created => "created",
             Self::Changed => "changed",
             Self::Unchanged => "unchanged",
+            Self::Deleted => "deleted",
         }
     }
+}
+
+/// The query of `GET /api/v1/config/history`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskHistory {
+    /// The document, as `tenant.acme`; none: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+    /// Only revisions before this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// At most as many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// `GET /api/v1/config/history`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct History {
+    /// The revision that stands.
+    pub revision: u64,
+    /// The revisions asked for, the newest first.
+    pub revisions: Vec<Made>,
+}
+
+/// How a revision came about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Made {
+    /// Its number.
+    pub revision: u64,
+    /// When: RFC 3339, UTC.
+    pub at: String,
+    /// The operator.
+    pub author: String,
+    /// Why, if the operator said so.
+    pub reason: Option<String>,
+    /// How many documents it brought, changed or took away.
+    pub documents: u64,
+}
+
+/// The query of `GET /api/v1/config/diff`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskDiff {
+    /// From this revision; none: the one before `to`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
+    /// To this revision; none: the one that stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<u64>,
+}
+
+/// `GET /api/v1/config/diff`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Differences {
+    /// The one revision.
+    pub from: u64,
+    /// The other one.
+    pub to: u64,
+    /// Every document that differs, with the fields that do.
+    pub changes: Vec<Change>,
+}
+
+/// `POST /api/v1/config/rollback`: what stood at a revision shall stand again. The answer is that of an apply.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// The revision.
+    pub to: u64,
+    /// Do everything but write.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Why, for the history.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// Which nodes enforce a revision.

@@ -1,13 +1,20 @@
 //! What is granted, by pattern over names or URIs: deny wins, and what nothing allows is denied.
 
+use std::sync::Arc;
+
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// Longest pattern, in bytes.
 const GLOB_BYTES_MAX: usize = 256;
 
 /// A set of patterns to allow and one to deny. `*` stands for any text, `/` and `:` included.
+///
+/// Clones share what was compiled: a plan's patterns are there once, however many tenants have the plan.
 #[derive(Clone, Debug)]
-pub struct Globs {
+pub struct Globs(Option<Arc<Compiled>>);
+
+#[derive(Debug)]
+struct Compiled {
     allow: GlobSet,
     deny: GlobSet,
     text: String,
@@ -21,28 +28,32 @@ impl Globs {
         } else {
             format!("{} but not {}", allow.join(", "), deny.join(", "))
         };
-        Ok(Self { allow: set(allow, Case::Counts)?, deny: set(deny, Case::Counts)?, text })
+        Ok(Self::compiled(set(allow, Case::Counts)?, set(deny, Case::Counts)?, text))
     }
 
     /// One pattern for which upper and lower case are the same: a name in another spelling is no way out of a limit.
     pub fn of_any_case(pattern: &str) -> Result<Self, String> {
         let allow = set(&[pattern.to_owned()], Case::Ignored)?;
-        Ok(Self { allow, deny: GlobSet::empty(), text: pattern.to_owned() })
+        Ok(Self::compiled(allow, GlobSet::empty(), pattern.to_owned()))
+    }
+
+    fn compiled(allow: GlobSet, deny: GlobSet, text: String) -> Self {
+        Self(Some(Arc::new(Compiled { allow, deny, text })))
     }
 
     /// Nothing at all: what holds where no rule stands.
     pub fn none() -> Self {
-        Self { allow: GlobSet::empty(), deny: GlobSet::empty(), text: String::new() }
+        Self(None)
     }
 
     /// Whether `name` is granted.
     pub fn grants(&self, name: &str) -> bool {
-        !self.deny.is_match(name) && self.allow.is_match(name)
+        self.0.as_ref().is_some_and(|globs| !globs.deny.is_match(name) && globs.allow.is_match(name))
     }
 
     /// The patterns, for people.
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.0.as_ref().map_or("", |globs| &globs.text)
     }
 }
 

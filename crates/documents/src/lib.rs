@@ -76,3 +76,22 @@ pub struct Document {
     /// Its content.
     pub body: Value,
 }
+
+/// A change of the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// The document stands from now on, in place of the one with its kind and name.
+    Put(Document),
+    /// No document of this kind and name stands from now on.
+    Delete(Kind, String),
+}
+
+impl Change {
+    /// Which document it is about.
+    pub fn key(&self) -> (Kind, &str) {
+        match self {
+            Self::Put(document) => (document.kind, &document.name),
+            Self::Delete(kind, name) => (*kind, name),
+        }
+    }
+}

@@ -14,6 +14,7 @@ mod placement;
 mod profile;
 mod refusal;
 mod said;
+mod shards;
 
 pub use id::{InvalidTenantId, RequestId, Revision, TenantId, TraceId};
 pub use limits::{Limits, ServerLimits, ToolLimits};
@@ -23,3 +24,4 @@ pub use placement::{Placement, Sharing};
 pub use profile::{Profile, Shape};
 pub use refusal::RefusalCode;
 pub use said::Said;
+pub use shards::Shards;

@@ -182,6 +182,15 @@ impl Ledger {
         self.0.journal.lost()
     }
 
+    /// Lets go of the meters of tenants that are gone. A call of theirs that is under way keeps its own to its end.
+    pub fn forget(&self, tenants: impl Iterator<Item = TenantId>) {
+        let mut tenants = tenants.peekable();
+        if tenants.peek().is_some() {
+            let mut meters = self.0.meters.lock().unwrap_or_else(PoisonError::into_inner);
+            tenants.for_each(|tenant| drop(meters.remove(&tenant)));
+        }
+    }
+
     pub(crate) fn meter(&self, tenant: TenantId) -> Arc<Meter> {
         let mut meters = self.0.meters.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(meters.entry(tenant).or_default())

@@ -1,4 +1,4 @@
-//! Following the configuration: load, compile, swap.
+//! Following the configuration: read what changed, compile it, swap.
 //!
 //! A nudge makes it quick and a poll makes it sure. What cannot be taken leaves the old snapshot standing: calls go on
 //! under the rules that held.
@@ -11,7 +11,7 @@ use partywall_documents::Mistake;
 use partywall_domain::{Revision, event};
 use partywall_identity::{Job, SystemAuthority};
 use partywall_store::{Store, StoreError};
-use partywall_tenancy::{Snapshot, compile};
+use partywall_tenancy::{Draft, Snapshot};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -93,7 +93,8 @@ impl Errand {
     /// Takes the configuration that stands, if it is one that was not looked at.
     async fn look(&mut self) -> Result<(), StoreError> {
         let (store, authority, seen) = (self.store.clone(), Arc::clone(&self.authority), self.seen);
-        let read = tokio::task::spawn_blocking(move || read(&store, &authority, seen)).await;
+        let stands = self.snapshot.load_full();
+        let read = tokio::task::spawn_blocking(move || read(&store, &authority, &stands, seen)).await;
         // The reading was cancelled with the runtime, or it panicked: either way there is nothing new to take.
         let Ok(read) = read else { return Ok(()) };
         let Some((revision, compiled)) = read? else { return Ok(()) };
@@ -107,7 +108,9 @@ impl Errand {
 
     fn take(&self, snapshot: Snapshot) {
         let revision = snapshot.revision();
-        self.snapshot.store(Arc::new(snapshot));
+        let old = self.snapshot.swap(Arc::new(snapshot));
+        // Where most of it is nobody's any more, letting go of it takes a while.
+        tokio::task::spawn_blocking(move || drop(old));
         self.enforced.send_replace(Enforced { revision, at: SystemTime::now() });
         tracing::info!(event = event::ENFORCED, job = Job::Follow.as_str(), revision = revision.0);
     }
@@ -122,18 +125,27 @@ impl Errand {
 
 type Compiled = Result<Snapshot, Vec<Mistake>>;
 
-/// Reads and compiles, on a thread that may block.
+/// Reads what changed since the snapshot that stands and compiles that, on a thread that may block. Where that gives no
+/// snapshot, whatever the reason, the whole is read and decides.
 fn read(
     store: &Store,
     authority: &SystemAuthority,
+    stands: &Snapshot,
     seen: Option<Revision>,
 ) -> Result<Option<(Revision, Compiled)>, StoreError> {
     let system = store.system(authority, Job::Follow);
     if seen == Some(system.revision()?) {
         return Ok(None);
     }
-    let (revision, documents) = system.documents()?;
-    Ok(Some((revision, compile(revision, &documents))))
+    let (revision, changes) = system.changes_since(stands.revision())?;
+    if let Some(changes) = changes
+        && let Ok(snapshot) = Draft::of(&changes).over(stands, revision)
+    {
+        return Ok(Some((revision, Ok(snapshot))));
+    }
+    let mut draft = Draft::default();
+    let revision = system.each(|document| draft.put(&document))?;
+    Ok(Some((revision, draft.compile(revision))))
 }
 
 fn tell_mistakes(revision: Revision, mistakes: &[Mistake]) {

@@ -15,6 +15,17 @@ pub enum StoreError {
         /// The revision that stands.
         now: Revision,
     },
+    /// There is no such revision.
+    #[error("there is no revision {unknown}; the newest is {now}")]
+    NoRevision {
+        /// The one asked for.
+        unknown: Revision,
+        /// The one that stands.
+        now: Revision,
+    },
+    /// More documents differ than one look gives.
+    #[error("more than {0} documents differ; look at revisions that are nearer to each other")]
+    TooMany(usize),
     /// The document to delete does not stand.
     #[error("there is no `{0}.{1}`; nothing was changed")]
     Absent(Kind, String),

@@ -6,6 +6,7 @@
 //! uses a thread that may.
 
 mod error;
+mod history;
 mod migrate;
 mod open;
 mod platform;
@@ -13,8 +14,10 @@ mod read;
 mod system;
 
 pub use error::StoreError;
+pub use history::{Difference, Made, Version};
 pub use open::Store;
-pub use platform::{Change, PlatformStore, Version};
+pub use partywall_documents::Change;
+pub use platform::PlatformStore;
 pub use system::SystemStore;
 
 #[cfg(test)]

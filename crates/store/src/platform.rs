@@ -1,43 +1,15 @@
 //! The operator's way in: the configuration and its history.
 
-use partywall_documents::{Document, Kind};
+use partywall_documents::{Change, Document, Kind};
 use partywall_domain::{Revision, TenantId};
 use partywall_identity::Operator;
 use rusqlite::{Connection, TransactionBehavior};
-use serde_json::Value;
 
 use crate::{Store, StoreError, read};
 
-/// Most versions that one look into history gives. Default 1,000: years of weekly changes.
-const VERSIONS_MAX: u32 = 1_000;
-
-/// A change of the configuration.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// The document stands from now on, in place of the one with its kind and name.
-    Put(Document),
-    /// No document of this kind and name stands from now on.
-    Delete(Kind, String),
-}
-
-/// One version of a document.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Version {
-    /// The revision that brought it.
-    pub revision: Revision,
-    /// When: RFC 3339, UTC.
-    pub at: String,
-    /// The operator.
-    pub author: String,
-    /// Why, if the operator said so.
-    pub reason: Option<String>,
-    /// The content; none: it was deleted.
-    pub body: Option<Value>,
-}
-
 /// The store as an operator sees it.
 pub struct PlatformStore<'a> {
-    store: &'a Store,
+    pub(crate) store: &'a Store,
     operator: &'a Operator,
 }
 
@@ -54,34 +26,19 @@ impl PlatformStore<'_> {
         read::revision(&self.store.connection())
     }
 
-    /// The revision that stands with all its documents.
-    pub fn documents(&self) -> Result<(Revision, Vec<Document>), StoreError> {
-        read::documents(&mut self.store.connection())
+    /// Gives each document of the revision that stands to `take`, one at a time, so that none has to be kept.
+    pub fn each(&self, take: impl FnMut(Document)) -> Result<Revision, StoreError> {
+        read::each(&mut self.store.connection(), take)
     }
 
-    /// The versions of one document, the newest first.
-    pub fn history(&self, kind: Kind, name: &str) -> Result<Vec<Version>, StoreError> {
-        let connection = self.store.connection();
-        let mut statement = connection.prepare_cached(
-            "SELECT revision, at, author, reason, body FROM document JOIN revision ON number = revision
-             WHERE kind = ?1 AND name = ?2 ORDER BY revision DESC LIMIT ?3",
-        )?;
-        let rows = statement.query_map((kind.as_str(), name, VERSIONS_MAX), |row| {
-            let version = Version {
-                revision: Revision(row.get(0)?),
-                at: row.get(1)?,
-                author: row.get(2)?,
-                reason: row.get(3)?,
-                body: None,
-            };
-            Ok((version, row.get::<_, Option<String>>(4)?))
-        })?;
-        rows.map(|row| {
-            let (version, text) = row?;
-            let body = text.map(|text| read::body(&format!("{kind}.{name}"), &text)).transpose()?;
-            Ok(Version { body, ..version })
-        })
-        .collect()
+    /// The document that stands under this name.
+    pub fn standing(&self, kind: Kind, name: &str) -> Result<Option<Document>, StoreError> {
+        read::standing(&self.store.connection(), kind, name)
+    }
+
+    /// The revision that stands, and what changed since another; none where it is better to read the whole.
+    pub fn changes_since(&self, since: Revision) -> Result<(Revision, Option<Vec<Change>>), StoreError> {
+        read::changes_since(&mut self.store.connection(), since)
     }
 
     /// Makes all changes or none, as one new revision, if the configuration still is at `base`.
@@ -118,7 +75,7 @@ fn put(connection: &Connection, revision: Revision, document: &Document) -> Resu
     add_version(connection, revision, document.kind, &document.name, tenant_id, Some(document.body.to_string()))
 }
 
-/// The tenant's id: the one it has, or the one given for it, if nobody ever had that.
+/// The tenant's id: the one it has, or the one given for it, if nobody else ever had that.
 fn settle_id(connection: &Connection, revision: Revision, document: &Document) -> Result<String, StoreError> {
     let wrong = || StoreError::TenantId(document.name.clone());
     let given = document.tenant_id.filter(|id| *id != TenantId::NOBODY).ok_or_else(wrong)?.to_string();
@@ -126,7 +83,9 @@ fn settle_id(connection: &Connection, revision: Revision, document: &Document) -
         Some(id) if id == given => Ok(id),
         Some(_) => Err(wrong()),
         None => {
-            let sql = "INSERT INTO tenant (id, name, created) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING";
+            // One that is gone may come back as itself: under its own name.
+            let sql = "INSERT INTO tenant (id, name, created) VALUES (?1, ?2, ?3)
+                       ON CONFLICT (id) DO UPDATE SET deleted = NULL WHERE name = excluded.name";
             let added = connection.prepare_cached(sql)?.execute((&given, &document.name, revision.0))?;
             if added == 1 { Ok(given) } else { Err(wrong()) }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use partywall_documents::Document;
+use partywall_documents::{Change, Document};
 use partywall_domain::{Revision, Said};
 use partywall_identity::{Job, SystemAuthority};
 use rusqlite::{OptionalExtension as _, Row};
@@ -33,9 +33,14 @@ impl SystemStore<'_> {
         read::revision(&self.store.connection())
     }
 
-    /// The revision that stands with all its documents.
-    pub fn documents(&self) -> Result<(Revision, Vec<Document>), StoreError> {
-        read::documents(&mut self.store.connection())
+    /// Gives each document of the revision that stands to `take`, one at a time, so that none has to be kept.
+    pub fn each(&self, take: impl FnMut(Document)) -> Result<Revision, StoreError> {
+        read::each(&mut self.store.connection(), take)
+    }
+
+    /// The revision that stands, and what changed since another; none where it is better to read the whole.
+    pub fn changes_since(&self, since: Revision) -> Result<(Revision, Option<Vec<Change>>), StoreError> {
+        read::changes_since(&mut self.store.connection(), since)
     }
 
     /// What the upstream at `url` said of itself when it was last asked.

@@ -24,7 +24,7 @@ fn every_version_is_kept_with_who_and_why() {
     let told: Vec<_> = history.iter().map(|v| (v.revision.0, v.reason.as_deref(), v.body.clone())).collect();
     assert_eq!(told, [(3, None, None), (2, Some("more"), Some(json!("two"))), (1, None, Some(json!("one")))]);
     assert!(history.iter().all(|version| version.author == "ann" && version.at.ends_with('Z')));
-    assert_eq!(platform.documents().unwrap(), (Revision(3), vec![]));
+    assert_eq!(standing(&store), (Revision(3), vec![]));
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn of_two_that_began_at_the_same_revision_one_wins() {
     store.platform(&ann).apply(Revision(0), &[plan("ann's")], None).unwrap();
     let late = store.platform(&bob).apply(Revision(0), &[plan("bob's")], None);
     assert!(matches!(late, Err(StoreError::Moved { now: Revision(1) })));
-    assert_eq!(store.platform(&bob).documents().unwrap().1[0].body, json!("ann's"));
+    assert_eq!(standing(&store).1[0].body, json!("ann's"));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn all_changes_or_none() {
     let changes = [plan("one"), Change::Delete(Kind::Server, "files".to_owned())];
     let refused = store.platform(&ann).apply(Revision(0), &changes, None).unwrap_err();
     assert_eq!(refused.to_string(), "there is no `server.files`; nothing was changed");
-    assert_eq!(store.platform(&ann).documents().unwrap(), (Revision(0), vec![]));
+    assert_eq!(standing(&store), (Revision(0), vec![]));
 }
 
 #[test]
@@ -64,9 +64,67 @@ fn an_id_stays_with_its_tenant_and_is_never_given_again() {
     refused(2, tenant("globex", Some(TenantId::NOBODY)));
 
     platform.apply(Revision(2), &[Change::Delete(Kind::Tenant, "acme".to_owned())], None).unwrap();
-    refused(3, tenant("acme", Some(id)));
+    refused(3, tenant("globex", Some(id)));
     platform.apply(Revision(3), &[tenant("acme", Some(other))], None).unwrap();
-    assert_eq!(platform.documents().unwrap().1[0].tenant_id, Some(other));
+    // The name is another's now; the one that had it does not come back over its head.
+    refused(4, tenant("acme", Some(id)));
+    assert_eq!(standing(&store).1[0].tenant_id, Some(other));
+}
+
+#[test]
+fn a_tenant_that_is_gone_may_come_back_as_itself() {
+    let (_dir, store) = store();
+    let ann = operator("ann");
+    let platform = store.platform(&ann);
+    let id = TenantId::random();
+    platform.apply(Revision(0), &[tenant("acme", Some(id))], None).unwrap();
+    platform.apply(Revision(1), &[Change::Delete(Kind::Tenant, "acme".to_owned())], None).unwrap();
+    platform.apply(Revision(2), &[tenant("acme", Some(id))], None).unwrap();
+    assert_eq!(standing(&store).1[0].tenant_id, Some(id));
+    let gone = platform.apply(Revision(3), &[Change::Delete(Kind::Tenant, "acme".to_owned())], None).unwrap();
+    assert_eq!((gone, standing(&store).1.len()), (Revision(4), 0));
+}
+
+#[test]
+fn changes_are_told_from_any_revision_on() {
+    let (_dir, store) = store();
+    let ann = operator("ann");
+    let platform = store.platform(&ann);
+    let id = TenantId::random();
+    let steps = [plan("one"), tenant("acme", Some(id)), plan("two"), Change::Delete(Kind::Tenant, "acme".to_owned())];
+    for (base, change) in (0..).zip(&steps) {
+        platform.apply(Revision(base), std::slice::from_ref(change), None).unwrap();
+    }
+    let [_, acme, two, gone] = steps;
+    let rows = [
+        (0, Some(vec![two.clone(), gone.clone()])),
+        (2, Some(vec![two, gone.clone()])),
+        (3, Some(vec![gone])),
+        (4, Some(vec![])),
+        // A revision of another store's, or of this one's future.
+        (5, None),
+    ];
+    for (since, expected) in rows {
+        assert_eq!(platform.changes_since(Revision(since)).unwrap(), (Revision(4), expected), "{since}");
+    }
+    assert_eq!(platform.standing(Kind::Tenant, "acme").unwrap(), None);
+    platform.apply(Revision(4), std::slice::from_ref(&acme), None).unwrap();
+    assert_eq!(platform.standing(Kind::Tenant, "acme").unwrap().map(Change::Put), Some(acme));
+    assert_eq!(platform.standing(Kind::Plan, "acme").unwrap(), None);
+}
+
+#[test]
+fn too_many_changes_are_not_told_one_by_one() {
+    let (_dir, store) = store();
+    let ann = operator("ann");
+    let named =
+        |number: u32| Document { kind: Kind::Plan, name: format!("p{number}"), tenant_id: None, body: json!({}) };
+    let many: Vec<_> = (0..10_001).map(|number| Change::Put(named(number))).collect();
+    store.platform(&ann).apply(Revision(0), &many, None).unwrap();
+    store.platform(&ann).apply(Revision(1), &[plan("one")], None).unwrap();
+    let since = |revision| store.platform(&ann).changes_since(Revision(revision)).unwrap();
+    assert_eq!(since(0), (Revision(2), None));
+    assert_eq!(since(1), (Revision(2), Some(vec![plan("one")])));
 }
 
 #[test]
@@ -84,6 +142,7 @@ fn the_schema_itself_keeps_history_and_ids() {
         "UPDATE tenant SET name = 'globex'",
         "UPDATE tenant SET id = 'x'",
         "DELETE FROM tenant",
+        "UPDATE tenant SET deleted = NULL, created = 0",
         "INSERT INTO tenant (id, name, created) VALUES ('y', 'acme', 1)",
         "INSERT INTO document (kind, name, revision, tenant_id, body) SELECT 'tenant', 'globex', 1, id, '1' FROM tenant",
         "INSERT INTO document (kind, name, revision, body) VALUES ('tenant', 'globex', 1, '1')",
@@ -103,7 +162,7 @@ fn what_was_written_is_there_after_opening_again() {
     let path = dir.path().join("partywall.db");
     let store = Store::open(&path).unwrap();
     assert_eq!(*store.changed().borrow(), Revision(1));
-    assert_eq!(store.system(authority(), Job::Follow).documents().unwrap().1.len(), 1);
+    assert_eq!(standing(&store).1.len(), 1);
     for file in [path.clone(), path.with_extension("db-wal")] {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
     }
@@ -120,7 +179,7 @@ fn a_newer_an_edited_and_a_foreign_database_are_refused() {
     store.connection().execute("UPDATE schema_step SET text = text || ' '", ()).unwrap();
     refused("step 1 of the database's schema is not this binary's");
     store.connection().pragma_update(None, "user_version", 99).unwrap();
-    refused("the database is of schema 99 and this binary knows up to 1; run the version that wrote it");
+    refused("the database is of schema 99 and this binary knows up to 2; run the version that wrote it");
     store.connection().pragma_update(None, "application_id", 7).unwrap();
     refused("`");
 }
@@ -165,6 +224,12 @@ fn store() -> (TempDir, Store) {
     let dir = TempDir::new().unwrap();
     let store = Store::open(dir.path().join("partywall.db")).unwrap();
     (dir, store)
+}
+
+fn standing(store: &Store) -> (Revision, Vec<Document>) {
+    let mut documents = Vec::new();
+    let revision = store.system(authority(), Job::Follow).each(|document| documents.push(document)).unwrap();
+    (revision, documents)
 }
 
 fn operator(name: &str) -> Operator {

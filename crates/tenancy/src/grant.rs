@@ -1,9 +1,13 @@
 //! What a tenant may do with one server, and where its calls go.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use partywall_documents::{Globs, Server, ServerPatch, ToolLimit};
-use partywall_domain::Placement;
+use partywall_domain::{Placement, ServerName};
+
+/// What a tenant may do, by server.
+pub(crate) type Grants = BTreeMap<ServerName, Grant>;
 
 /// A tenant's grant of one server. Reached only through a [`crate::TenantContext`] or the operator's view of a tenant.
 #[derive(Debug)]

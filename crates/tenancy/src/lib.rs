@@ -4,6 +4,7 @@
 
 mod compile;
 mod context;
+mod draft;
 mod grant;
 mod owned;
 mod scope;
@@ -13,6 +14,7 @@ mod trust;
 
 pub use compile::compile;
 pub use context::TenantContext;
+pub use draft::Draft;
 pub use grant::Grant;
 pub use owned::{Owned, Portable, SealKey, SealKeys};
 pub use snapshot::{NotEntered, Snapshot};

@@ -1,32 +1,45 @@
 //! The configuration as one immutable value, and the door into it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use partywall_documents::Server;
-use partywall_domain::{ConnectId, IssuerName, Revision, ServerName, TenantId, TenantName};
+use partywall_documents::{Plan, Server};
+use partywall_domain::{ConnectId, IssuerName, PlanName, Revision, ServerName, Shards, TenantId, TenantName};
 use partywall_identity::{Issuer, Principal};
 
 use crate::context::TenantContext;
+use crate::grant::Grants;
 use crate::tenant::TenantConfig;
 use crate::trust::Trust;
 
 /// One revision of the whole configuration. A call sees one snapshot from its first step to its last.
+///
+/// It never changes; the next one is another value, which shares with it all that stayed as it was.
+#[derive(Clone, Default)]
 pub struct Snapshot {
     pub(crate) revision: Revision,
     pub(crate) trust: Trust,
-    pub(crate) servers: BTreeMap<ServerName, Arc<Server>>,
-    pub(crate) tenants: BTreeMap<TenantName, Arc<TenantConfig>>,
-    pub(crate) doors: HashMap<IssuerName, Door>,
-    pub(crate) connects: HashMap<ConnectId, Arc<TenantConfig>>,
+    pub(crate) servers: Arc<BTreeMap<ServerName, Arc<Server>>>,
+    pub(crate) plans: Arc<BTreeMap<PlanName, Arc<Plan>>>,
+    /// What plans grant to tenants that say nothing of their own.
+    pub(crate) grants: Arc<BTreeMap<PlanName, Arc<Grants>>>,
+    pub(crate) tenants: Shards<TenantName, Arc<TenantConfig>>,
+    pub(crate) ids: Shards<TenantId, TenantName>,
+    pub(crate) connects: Shards<ConnectId, Arc<TenantConfig>>,
+    pub(crate) doors: Shards<IssuerName, Door>,
+    /// Whom an issuer's tenant claim means, by [`claim`].
+    pub(crate) claims: Shards<Arc<str>, Arc<TenantConfig>>,
+    /// The places of upstreams in use by one tenant alone, with who uses each, and as which server.
+    pub(crate) urls: Shards<Arc<str>, (TenantName, ServerName)>,
 }
 
 /// Which tenants an issuer's tokens may mean.
+#[derive(Clone)]
 pub(crate) enum Door {
     /// The issuer is a customer's own: all its tokens mean that customer.
     One(Arc<TenantConfig>),
-    /// The issuer serves several: its tenant claim says which.
-    ByClaim(HashMap<String, Arc<TenantConfig>>),
+    /// The issuer serves several, this many of them: its tenant claim says which.
+    ByClaim(usize),
 }
 
 /// Why a principal did not get in.
@@ -48,14 +61,7 @@ pub enum NotEntered {
 impl Snapshot {
     /// A configuration that trusts nobody and serves nothing.
     pub fn empty() -> Self {
-        Self {
-            revision: Revision::default(),
-            trust: Trust::default(),
-            servers: BTreeMap::new(),
-            tenants: BTreeMap::new(),
-            doors: HashMap::new(),
-            connects: HashMap::new(),
-        }
+        Self::default()
     }
 
     /// Its number.
@@ -83,9 +89,26 @@ impl Snapshot {
         self.servers.values()
     }
 
-    /// Every tenant as configured, for operators' views. Not authority: nothing that acts takes it.
+    /// Every tenant as configured, in no order, for operators' views. Not authority: nothing that acts takes it.
     pub fn tenants(&self) -> impl Iterator<Item = &TenantConfig> {
-        self.tenants.values().map(|tenant| &**tenant)
+        self.tenants.iter().map(|(_, tenant)| &**tenant)
+    }
+
+    /// The tenant of this name, for operators' views. Not authority.
+    pub fn tenant(&self, name: &str) -> Option<&TenantConfig> {
+        self.tenants.get(name).map(|tenant| &**tenant)
+    }
+
+    /// Whether there is a tenant of this id.
+    pub fn has(&self, id: TenantId) -> bool {
+        self.ids.get(&id).is_some()
+    }
+
+    /// The tenants that `other` has not, or has otherwise: a look at what changed that need not look at all.
+    pub fn tenants_not_in<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a TenantConfig> {
+        let unshared = self.tenants.unshared(&other.tenants);
+        let same = |name, tenant| other.tenants.get(name).is_some_and(|known| Arc::ptr_eq(known, tenant));
+        unshared.filter(move |(name, tenant)| !same(*name, tenant)).map(|(_, tenant)| &**tenant)
     }
 
     /// The tenant with this connect id, for showing its sign-in and for refusing a token of another. Not authority.
@@ -98,7 +121,7 @@ impl Snapshot {
         let value = principal.tenant_claim();
         let config = match self.doors.get(principal.issuer()) {
             Some(Door::One(config)) => Some(config),
-            Some(Door::ByClaim(by_claim)) => value.and_then(|value| by_claim.get(value)),
+            Some(Door::ByClaim(_)) => value.and_then(|value| self.claims.get(&*claim(principal.issuer(), value))),
             None => None,
         };
         let Some(config) = config else {
@@ -109,4 +132,9 @@ impl Snapshot {
         }
         Ok(TenantContext::of(principal, Arc::clone(config), self.revision))
     }
+}
+
+/// An issuer's claim value as one text. No name of an issuer has a space in it, so no two pairs spell alike.
+pub(crate) fn claim(issuer: &IssuerName, value: &str) -> Arc<str> {
+    format!("{issuer} {value}").into()
 }

@@ -1,20 +1,19 @@
 //! A tenant as configured. It is a view for operators and the inside of a context; by itself it is no authority.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use partywall_documents::{Plan, Tenant};
-use partywall_domain::{Limits, ServerName, TenantId, TenantName};
+use partywall_domain::{Limits, TenantId, TenantName};
 
-use crate::grant::Grant;
+use crate::grant::{Grant, Grants};
 
 /// A tenant as configured: plan and overrides, compiled.
 #[derive(Debug)]
 pub struct TenantConfig {
-    pub(crate) document: Tenant,
+    pub(crate) document: Arc<Tenant>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) limits: Limits,
-    pub(crate) servers: BTreeMap<ServerName, Grant>,
+    pub(crate) servers: Arc<Grants>,
 }
 
 impl TenantConfig {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use partywall_control::wire::{Applied, Apply, Fate, File, Refused};
 
-use super::{Format, print};
+use super::{Format, fields, print};
 use crate::admin_client::AdminClient;
 
 /// The endings of documents, for which a folder is searched.
@@ -21,7 +21,12 @@ pub(crate) async fn run(
     output: Format,
 ) -> anyhow::Result<ExitCode> {
     let apply = Apply { files: read(paths)?, dry_run, reason: reason.map(str::to_owned) };
-    match client.apply(&apply).await? {
+    tell(client.apply(&apply).await?, output)
+}
+
+/// Tells what became of a change.
+pub(super) fn tell(outcome: Result<Applied, Refused>, output: Format) -> anyhow::Result<ExitCode> {
+    match outcome {
         Ok(applied) => tell_applied(&applied, output),
         Err(refused) => tell_refused(&refused, output),
     }
@@ -34,6 +39,10 @@ fn tell_applied(applied: &Applied, output: Format) -> anyhow::Result<ExitCode> {
             let rows = applied.changes.iter();
             let rows = rows.map(|change| [change.kind.clone(), change.name.clone(), change.change.as_str().to_owned()]);
             print::data(&print::table(["kind", "name", "change"], rows))?;
+            let lines = fields::lines(&applied.changes);
+            if !lines.is_empty() {
+                print::data(&format!("\n{lines}"))?;
+            }
         }
     }
     let (talk, code) = outcome(applied);
@@ -138,7 +147,7 @@ mod tests {
     #[test]
     fn the_last_line_says_what_holds() {
         let told = |change, enforced| {
-            let changes = vec![Change { kind: "plan".to_owned(), name: "p".to_owned(), change }];
+            let changes = vec![Change { kind: "plan".to_owned(), name: "p".to_owned(), change, fields: Vec::new() }];
             outcome(&Applied { revision: 7, changes, enforced }).0
         };
         let on = |nodes, after_ms| Some(Enforced { nodes, of: 2, after_ms });

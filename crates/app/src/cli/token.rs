@@ -76,11 +76,13 @@ impl Desk {
 
 /// A token for a tenant that is not there is good for trying what a stranger meets, and usually a slip.
 fn warn_if_unknown(store: &Store, authority: &SystemAuthority, tenant: &str) -> anyhow::Result<()> {
-    let (_, documents) = store.system(authority, Job::Prepare).documents()?;
-    let identities = documents.iter().filter_map(|document| document.body.get("identities")?.as_array()).flatten();
-    let known = identities
-        .filter(|identity| identity.get("issuer").is_some_and(|issuer| issuer == NAME))
-        .any(|identity| identity.get("value").is_some_and(|value| value == tenant));
+    let mut known = false;
+    store.system(authority, Job::Prepare).each(|document| {
+        let identities = document.body.get("identities").and_then(|value| value.as_array());
+        let here = |identity: &&serde_json::Value| identity.get("issuer").is_some_and(|issuer| issuer == NAME);
+        let mut here = identities.into_iter().flatten().filter(here);
+        known |= here.any(|identity| identity.get("value").is_some_and(|value| value == tenant));
+    })?;
     if !known {
         eprintln!("note: no tenant has the identity `{tenant}` at the development issuer; this token will be refused");
     }

@@ -164,8 +164,7 @@ async fn an_apply_that_was_overtaken_begins_anew() {
     *world.upstreams.meanwhile.lock().unwrap() = Some(Box::new(overtake));
     // The upstream is asked once, so bob comes first once.
     assert!(world.applied(&[("base.toml", BASE)]).await.starts_with("revision 2\n"));
-    let (_, documents) = world.store.platform(&operator("ann")).documents().unwrap();
-    assert!(documents.iter().any(|document| document.name == "bobs"));
+    assert!(world.store.platform(&operator("ann")).standing(Kind::Plan, "bobs").unwrap().is_some());
 }
 
 #[tokio::test]

@@ -40,6 +40,9 @@ async fn only_an_operator_gets_past_the_door() {
     insta::assert_snapshot!(matrix, @r"
     GET HEAD POST PUT PATCH DELETE OPTIONS TRACE BREW
     405 405 400 405 405 405 405 405 405 /api/v1/apply
+    200 200 405 405 405 405 405 405 405 /api/v1/config/history
+    200 200 405 405 405 405 405 405 405 /api/v1/config/diff
+    405 405 400 405 405 405 405 405 405 /api/v1/config/rollback
     200 200 405 405 405 405 405 405 405 /api/v1/tenants
     404 404 405 405 405 405 405 405 405 /api/v1/tenants/acme
     200 200 405 405 405 405 405 405 405 /api/v1/issuers
@@ -114,6 +117,22 @@ async fn what_an_operator_gets_wrong_is_told_with_the_next_step() {
         ("GET", "/nowhere", "", 404, "no such path"),
         ("PUT", "/api/v1/apply", "", 405, "the method is not served at this path"),
         ("GET", "/api/v1/tenants/%FF", "", 400, "the tenant's name is not text"),
+        ("GET", "/api/v1/config/diff?from=1&to=2", "", 404, "there is no revision 1; the newest is 0"),
+        ("POST", "/api/v1/config/rollback", r#"{"to":7}"#, 404, "there is no revision 7; the newest is 0"),
+        (
+            "POST",
+            "/api/v1/config/rollback",
+            r#"{"to":0}"#,
+            400,
+            "revision 0 is that of nothing; name one that `partywall config history` shows",
+        ),
+        (
+            "GET",
+            "/api/v1/config/history?limit=all",
+            "",
+            400,
+            "the query is not what this route takes: Failed to deserialize query string: limit: invalid digit found in string",
+        ),
         ("POST", "/api/v1/apply", "x", 400, "the body is not what this route takes: expected value at line 1 column 1"),
         (
             "POST",

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
@@ -11,6 +12,7 @@ use partywall_domain::{Revision, Said};
 use partywall_identity::{IssuerSettings, Job, KeySet, KeySource, Operator, OperatorKey, SystemAuthority};
 use partywall_ledger::Ledger;
 use partywall_store::Store;
+use partywall_tenancy::{Draft, Snapshot};
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -85,10 +87,16 @@ pub(super) fn said() -> Said {
 }
 
 /// One node that keeps up and one that never does.
-struct Nodes;
+struct Nodes {
+    store: Store,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+}
 
 impl Fleet for Nodes {
     fn enforced(&self, revision: Revision, _patience: Duration) -> BoxFuture<'_, Vec<NodeAck>> {
+        let mut draft = Draft::default();
+        let stands = self.store.system(&authority(), Job::Follow).each(|document| draft.put(&document)).unwrap();
+        self.snapshot.store(Arc::new(draft.compile(stands).unwrap()));
         let ack = |node: &str, revision| NodeAck { node: node.to_owned(), revision };
         Box::pin(async move { vec![ack("one", revision), ack("two", Revision(0))] })
     }
@@ -115,16 +123,18 @@ pub(super) fn world() -> World {
     let dir = TempDir::new().unwrap();
     let store = Store::open(dir.path().join("partywall.db")).unwrap();
     let upstreams = Arc::new(Upstreams::default());
+    let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::empty()));
     let control = Control::new(Parts {
         store: store.clone(),
         authority: authority(),
         operator: OperatorKey::new("ann", TOKEN).unwrap(),
         listener: "127.0.0.1:7401".parse().unwrap(),
         prober: Arc::clone(&upstreams) as Arc<dyn Prober>,
-        fleet: Arc::new(Nodes),
+        fleet: Arc::new(Nodes { store: store.clone(), snapshot: Arc::clone(&snapshot) }),
         keys: Arc::new(NothingFetched),
         ledger: Ledger::open(&dir.path().join("journal")).unwrap().0,
         public_url: "http://127.0.0.1:7400".to_owned(),
+        snapshot,
         development: true,
     });
     World { _dir: dir, store, control, upstreams }

@@ -155,3 +155,16 @@ fn many_threads_take_no_more_than_there_is() {
     let left_out = u32::try_from(house.left(&acme).refusals_left_out).unwrap();
     assert_eq!((count("began"), count("ended") + left_out), (taken, 800), "every line is whole");
 }
+
+#[test]
+fn a_tenant_that_is_gone_leaves_no_meter_and_its_last_call_ends_in_order() {
+    let house = House::new();
+    let acme = house.acme(&slow(5));
+    let held = house.take(&acme, Weight::Call).unwrap();
+    let used = || (house.left(&acme).calls, house.left(&acme).in_flight);
+    assert_eq!(used(), (4, 1));
+    house.ledger.forget([acme.id()].into_iter());
+    assert_eq!(used(), (5, 0), "what was counted is forgotten");
+    held.settle(answered());
+    assert_eq!(used(), (5, 0), "the call gave back to the meter that it had taken from");
+}

@@ -3,7 +3,7 @@
 use partywall_store::Store;
 
 fn read(store: &Store) {
-    store.documents();
+    store.each(|_| ());
 }
 
 fn main() {}

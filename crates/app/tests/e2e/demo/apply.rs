@@ -88,6 +88,26 @@ async fn a_dry_run_changes_nothing_and_says_what_would_change() {
 }
 
 #[tokio::test]
+async fn the_way_back_is_a_revision_like_any_other() {
+    let world = World::demo();
+    let path = world.data().join("documents.toml");
+    std::fs::write(&path, format!("version = 1\n{}[plan.free]\n", acme("suspended = true"))).unwrap();
+    assert!(world.run(&["apply", "-f", path.to_str().unwrap(), "--reason", "they did not pay"]).status.success());
+    let rows: [(&str, &[&str]); 6] = [
+        ("config-diff", &["config", "diff"]),
+        ("config-rollback-dry-run", &["config", "rollback", "1", "--dry-run"]),
+        ("config-rollback", &["config", "rollback", "1", "--reason", "they paid"]),
+        ("config-history", &["config", "history"]),
+        ("config-history-of-one", &["config", "history", "tenant.acme", "--output", "json"]),
+        ("config-rollback-to-nowhere", &["config", "rollback", "9"]),
+    ];
+    for (snapshot, command) in rows {
+        assert_told(snapshot, world.data(), &all(&world.run(command)));
+    }
+    assert_eq!(list(&world, &world.token("acme", "ann")).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_suspended_tenant_is_refused_from_the_next_call_and_let_in_again() {
     let world = World::demo();
     let (ann, gus) = (world.token("acme", "ann"), world.token("globex", "gus"));
