@@ -1,5 +1,6 @@
-//! `cargo xtask soak`: the tests that draw at random, at their full counts, and the noisy neighbour for as many calls as a
-//! percentile needs. Too long for every change; what it found and when stands in docs/soak.md.
+//! `cargo xtask soak`: the tests that draw at random, at their full counts, the noisy neighbour for as many calls as a
+//! percentile needs, and a thousand changes under load. Too long for every change; what it found and when stands in
+//! docs/soak.md.
 
 use std::process::ExitCode;
 
@@ -10,6 +11,8 @@ use crate::steps::Steps;
 
 /// Cases of each property. The usual count is 256, or what a test says of itself.
 const CASES: &str = "20000";
+/// Changes of the configuration under load. The usual count is 50.
+const CHANGES: &str = "1000";
 /// The crates whose tests draw at random without a process or a network.
 const PACKAGES: [&str; 4] = ["partywall-documents", "partywall-identity", "partywall-mcp", "partywall-tenancy"];
 
@@ -36,6 +39,13 @@ fn in_order(steps: &mut Steps) -> Result<()> {
         let only = ["test", "--release", "--package", "partywall-app", "--test", "e2e", "noisy::", "--", "--nocapture"];
         let mut test = cargo(&only);
         test.env("PARTYWALL_SOAK_CALLS", CALLS);
+        run(test)
+    })?;
+    steps.step("changes under load", || {
+        let name = "live::a_change_holds_whole_and_at_once_and_touches_nobody_else";
+        let mut test =
+            cargo(&["test", "--package", "partywall-app", "--test", "e2e", "--", name, "--exact", "--nocapture"]);
+        test.env("PARTYWALL_TEST_CHANGES", CHANGES);
         run(test)
     })
 }

@@ -4,10 +4,12 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 /// The modern protocol version.
 pub(crate) const MODERN: &str = "2026-07-28";
@@ -109,7 +111,7 @@ impl Ask {
 
     /// Sends it on a connection of its own and gives the head of the answer.
     pub(crate) async fn open(&self) -> http::Response<Incoming> {
-        Kept::default().0.request(self.request()).await.unwrap()
+        Kept::default().0.request(self.request(&self.url)).await.unwrap()
     }
 
     /// Sends it and reads the answer whole.
@@ -117,8 +119,8 @@ impl Ask {
         Kept::default().send(self).await
     }
 
-    fn request(&self) -> Request<Full<Bytes>> {
-        let mut request = Request::builder().method(self.method.clone()).uri(&self.url);
+    fn request(&self, uri: &str) -> Request<Full<Bytes>> {
+        let mut request = Request::builder().method(self.method.clone()).uri(uri);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -138,7 +140,35 @@ impl Default for Kept {
 impl Kept {
     /// Sends a request and reads the answer whole.
     pub(crate) async fn send(&self, ask: &Ask) -> Answer {
-        let (parts, body) = self.0.request(ask.request()).await.unwrap().into_parts();
+        let (parts, body) = self.0.request(ask.request(&ask.url)).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+/// A connection that is never made anew: what is sent on it fails if it was cut.
+pub(crate) struct OneConnection {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+}
+
+impl OneConnection {
+    /// Connects to a listener by its URL.
+    pub(crate) async fn to(url: &str) -> Self {
+        let host = url.strip_prefix("http://").unwrap().to_owned();
+        let stream = TokioIo::new(TcpStream::connect(&host).await.unwrap());
+        let (sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        Self { sender, host }
+    }
+
+    /// Sends a request to this listener and reads the answer whole.
+    pub(crate) async fn send(&mut self, ask: &Ask) -> Answer {
+        let (_, path) = ask.url.split_once(&self.host).expect("the request is for another listener");
+        let ask = ask.clone().header("host", &self.host);
+        self.sender.ready().await.expect("the connection was cut");
+        let answer = self.sender.send_request(ask.request(path)).await.expect("the connection was cut");
+        let (parts, body) = answer.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer { status: parts.status, headers: parts.headers, body }
     }

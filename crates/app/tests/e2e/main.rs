@@ -31,6 +31,7 @@ mod issuers;
 mod kept_open;
 mod life;
 mod limits;
+mod live;
 mod matrix;
 mod noisy;
 mod oidc;
