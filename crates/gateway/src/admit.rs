@@ -43,6 +43,7 @@ fn call(request: &Request<'_>) -> Call {
         method: request.word(),
         name: request.envelope.as_ref().and_then(Envelope::name).map(|name| shown(name).to_owned()),
         era: request.era.as_str(),
+        bytes_in: request.body.len() as u64,
     }
 }
 

@@ -45,6 +45,7 @@ impl Refused {
             method: "unread",
             name: None,
             era: "unknown",
+            bytes_in: 0,
         })
     }
 

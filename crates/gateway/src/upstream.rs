@@ -52,6 +52,7 @@ pub(crate) async fn call(
                 Ok(outbound) => outbound,
                 Err(refusal) => return Err(Refused::settled(reservation, refusal)),
             };
+            reservation.goes_upstream();
             let (reservation, answer) = send(gateway, reservation, request, outbound, &target).await?;
             reply(gateway, reservation, request, &target, answer).await
         }
@@ -185,7 +186,7 @@ async fn reply(
 
 /// An answer that must be read whole before its first byte goes out.
 async fn whole(
-    reservation: Reservation,
+    mut reservation: Reservation,
     request: &Request<'_>,
     target: &Target,
     status: StatusCode,
@@ -193,6 +194,7 @@ async fn whole(
 ) -> Result<Response<ReplyBody>, Refused> {
     let max = usize::try_from(target.limits.filtered_bytes_max).unwrap_or(usize::MAX);
     let collected = tokio::time::timeout(answer_timeout(target.limits), Limited::new(body, max).collect()).await;
+    reservation.came_back();
     let refusal = match collected {
         Ok(Ok(collected)) => match shortened(&reservation, request, collected.to_bytes()) {
             Ok(body) => {

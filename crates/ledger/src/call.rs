@@ -49,4 +49,6 @@ pub struct Call {
     pub name: Option<String>,
     /// The era.
     pub era: &'static str,
+    /// Bytes of the request's body.
+    pub bytes_in: u64,
 }

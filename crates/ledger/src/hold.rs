@@ -78,6 +78,10 @@ impl Hold {
         self.tools.iter().for_each(|(meter, limits)| meter.give_back(limits));
     }
 
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
     /// The session is open, and counts for itself.
     pub(crate) fn keep_session(&mut self) {
         self.opening = None;
@@ -103,7 +107,7 @@ pub struct Room {
 
 impl Room {
     pub(crate) fn take(ledger: &Ledger, tenant: &TenantContext, bytes: u64) -> Result<Self, Throttled> {
-        let meter = ledger.meter(tenant.id());
+        let meter = ledger.meter(tenant.config());
         let bytes = meter.hold_body(tenant.limits(), bytes)?;
         Ok(Self { meter, bytes })
     }

@@ -134,6 +134,11 @@ impl Journal {
         Ok(found)
     }
 
+    /// Whether an entry could be written now: after one that could not, it is tried, since nothing else may come.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.write(b"").is_ok()
+    }
+
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }

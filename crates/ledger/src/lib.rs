@@ -5,6 +5,7 @@
 //! HTTP and no MCP: what was called comes in as plain words.
 
 mod addresses;
+mod busiest;
 mod call;
 mod gcra;
 mod hold;
@@ -18,20 +19,22 @@ mod sessions;
 mod settlement;
 mod strangers;
 mod subjects;
+mod tally;
 mod tools;
 mod turns;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
-use partywall_domain::{RefusalCode, RequestId, TenantId, event};
+use partywall_domain::{Outcome, RefusalCode, RequestId, TenantId, TenantName, event};
 use partywall_tenancy::{Grant, TenantConfig, TenantContext};
 
 pub use addresses::network_of;
+pub use busiest::Busiest;
 pub use call::{Call, Ids, Weight};
 pub use gcra::Rate;
 pub use hold::{Claim, Room};
@@ -43,11 +46,14 @@ pub use reservation::Reservation;
 pub use sessions::SESSION_LIFETIME;
 pub use settlement::Settlement;
 pub use strangers::Stranger;
+pub use tally::{BUCKETS_US, NodeSums, Sums, Timing};
 
 use addresses::Addresses;
+use busiest::{Names, Roll};
 use journal::Journal;
 use meter::{Meter, REFUSALS_BOOKED};
 use strangers::Strangers;
+use tally::NodeTally;
 use turns::Turns;
 
 /// The books of one node. Cheap to clone.
@@ -61,6 +67,9 @@ struct Books {
     strangers: Strangers,
     addresses: Addresses,
     turns: Turns,
+    roll: Roll,
+    names: Names,
+    tally: NodeTally,
 }
 
 impl Ledger {
@@ -73,6 +82,9 @@ impl Ledger {
             strangers: Strangers::default(),
             addresses: Addresses::default(),
             turns: Turns::default(),
+            roll: Roll::default(),
+            names: Names::default(),
+            tally: NodeTally::default(),
         };
         Ok((Self(Arc::new(books)), closed))
     }
@@ -103,7 +115,13 @@ impl Ledger {
         cause: impl FnOnce() -> C,
         call: impl FnOnce() -> Call,
     ) {
-        let Some(left_out) = self.meter(tenant.id()).refusals.admit(REFUSALS_BOOKED) else { return };
+        let meter = self.meter(tenant.config());
+        let Some(left_out) = meter.refusals.admit(REFUSALS_BOOKED) else {
+            // It is counted all the same, like those that are written down.
+            meter.tally.ended(Outcome::Refused(code), 0, 0, None);
+            self.0.tally.refused(code);
+            return;
+        };
         let call = call();
         if left_out > 0 {
             tracing::warn!(
@@ -116,7 +134,7 @@ impl Ledger {
             );
         }
         let settlement = Settlement::refused(code, cause().as_ref());
-        Reservation::without_place(self.clone(), tenant.clone(), call).settle(settlement);
+        Reservation::without_place(self.clone(), meter, tenant.clone(), call).settle(settlement);
     }
 
     /// Takes room for a request's body of so many bytes.
@@ -126,13 +144,15 @@ impl Ledger {
 
     /// A session that was opened then is ended.
     pub fn session_ended(&self, tenant: &TenantContext, opened: SystemTime) {
-        self.meter(tenant.id()).sessions.end(opened);
+        self.meter(tenant.config()).sessions.end(opened);
     }
 
     /// Books a refusal before a tenant was known: a log line and a journal entry, both limited in rate; what is left
     /// out is counted.
     pub fn stranger(&self, stranger: &Stranger<'_>) {
-        if self.0.strangers.may_book() {
+        let booked = self.0.strangers.may_book();
+        self.0.tally.stranger(stranger.code, booked);
+        if booked {
             stranger.log();
             self.0.journal.append(&Entry::of_stranger(stranger));
         }
@@ -160,13 +180,13 @@ impl Ledger {
 
     /// What a tenant has left of its limits now.
     pub fn left(&self, tenant: &TenantConfig) -> Left {
-        self.meter(tenant.id()).left(tenant.limits())
+        self.meter(tenant).left(tenant.limits())
     }
 
     /// What a tenant's tools have left at one server, in the order of its `tool_limits`: calls that may come at once,
     /// where there is a rate, and calls in flight.
     pub fn tools_left(&self, tenant: &TenantConfig, grant: &Grant) -> Vec<(Option<u32>, u32)> {
-        let (meter, now_ns) = (self.meter(tenant.id()), gcra::now_ns());
+        let (meter, now_ns) = (self.meter(tenant), gcra::now_ns());
         let limits = grant.tool_limits().iter();
         let of = |pattern: &str| meter.tools.of(&grant.server().name, pattern, now_ns);
         limits.map(|limit| of(limit.tools.as_str()).left(&limit.limits, now_ns)).collect()
@@ -191,8 +211,44 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn meter(&self, tenant: TenantId) -> Arc<Meter> {
-        let mut meters = self.0.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(meters.entry(tenant).or_default())
+    /// Whether the journal takes entries now.
+    pub fn journal_writable(&self) -> bool {
+        self.0.journal.is_writable()
+    }
+
+    /// What this node counted since start. Reads every counter, so it is for watchers and not for calls.
+    pub fn node_sums(&self) -> NodeSums {
+        self.0.tally.sums()
+    }
+
+    /// What was counted since start for the `max` busiest tenants, by name, and for all others together. Looks at every
+    /// tenant, so it is for watchers and not for calls. `max` is to be the same at each look.
+    pub fn busiest(&self, max: usize) -> Busiest {
+        self.0.names.look(&self.0.roll, max, Instant::now())
+    }
+
+    /// What was counted since start for every tenant that called, in the order of their first calls, which stays: with
+    /// [`Ledger::tenant_at`] for the names. For watchers and not for calls.
+    pub fn sums(&self) -> Vec<Sums> {
+        self.0.roll.all()
+    }
+
+    /// The tenant at this place in that order, and what was counted for it.
+    pub fn tenant_at(&self, index: usize) -> Option<(TenantName, Sums)> {
+        self.0.roll.named(index)
+    }
+
+    pub(crate) fn meter(&self, tenant: &TenantConfig) -> Arc<Meter> {
+        let id = tenant.id();
+        let meter = {
+            let mut meters = self.0.meters.lock().unwrap_or_else(PoisonError::into_inner);
+            match meters.entry(id) {
+                hash_map::Entry::Occupied(meter) => return Arc::clone(meter.get()),
+                hash_map::Entry::Vacant(place) => Arc::clone(place.insert(Arc::default())),
+            }
+        };
+        // Once in a tenant's life, and not under the lock that every call takes.
+        self.0.roll.add(tenant.name().clone(), Arc::clone(&meter));
+        meter
     }
 }

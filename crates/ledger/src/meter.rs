@@ -11,6 +11,7 @@ use crate::policy::{Policy, Quota, Standing, Throttled};
 use crate::sampled::Sampled;
 use crate::sessions::Sessions;
 use crate::subjects::Subjects;
+use crate::tally::{Sums, Tally};
 use crate::tools::{Full, Tools, enter};
 
 /// What is left of a tenant's limits.
@@ -58,6 +59,7 @@ pub(crate) struct Meter {
     pub(crate) tools: Tools,
     pub(crate) subjects: Subjects,
     pub(crate) refusals: Sampled,
+    pub(crate) tally: Tally,
 }
 
 impl Meter {
@@ -154,6 +156,15 @@ impl Meter {
 
     pub(crate) fn drop_body(&self, bytes: u32) {
         self.bodies_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// What was counted since start, and what is held now.
+    pub(crate) fn sums(&self) -> Sums {
+        Sums {
+            in_flight: self.in_flight.load(Ordering::Relaxed).into(),
+            streams_open: self.streams_open.load(Ordering::Relaxed).into(),
+            ..self.tally.sums()
+        }
     }
 
     pub(crate) fn left(&self, limits: &Limits) -> Left {

@@ -19,7 +19,7 @@ pub struct Place {
 
 impl Place {
     pub(crate) fn take(ledger: &Ledger, tenant: &TenantContext, claim: &Claim<'_>) -> Result<Self, Throttled> {
-        let hold = Hold::take(ledger.meter(tenant.id()), tenant, claim)?;
+        let hold = Hold::take(ledger.meter(tenant.config()), tenant, claim)?;
         Ok(Self { ledger: ledger.clone(), tenant: tenant.clone(), hold })
     }
 

@@ -1,7 +1,7 @@
 //! A place in the books: taken before a call, settled exactly once after it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partywall_domain::{Outcome, ServerLimits, event};
 use partywall_tenancy::TenantContext;
@@ -10,32 +10,47 @@ use crate::Ledger;
 use crate::call::{Call, Weight};
 use crate::hold::Hold;
 use crate::journal::Common;
+use crate::meter::Meter;
 use crate::policy::{Standing, Throttled};
 use crate::settlement::{Settlement, Spent};
+use crate::tally::Parts;
 use crate::turns::Turn;
 
 /// A call's place. Dropped unsettled, it is booked as abandoned.
 #[must_use = "a reservation is settled, or it is booked as abandoned"]
 pub struct Reservation {
     ledger: Ledger,
+    meter: Arc<Meter>,
     hold: Option<Hold>,
     turn: Option<Turn>,
     tenant: TenantContext,
     call: Call,
     /// What both journal lines say, once the first is written.
     common: Option<Common>,
+    upstream: Upstream,
     settled: bool,
+}
+
+/// What of a call's time is an upstream's.
+#[derive(Clone, Copy)]
+enum Upstream {
+    Not,
+    Since(Instant),
+    Took(Duration),
 }
 
 impl Reservation {
     pub(crate) fn begin(ledger: Ledger, tenant: TenantContext, hold: Hold, call: Call) -> Self {
         let common = Common::of(&tenant, &call);
         ledger.0.journal.append_made(|line| common.began(line));
-        Self { ledger, hold: Some(hold), turn: None, tenant, call, common: Some(common), settled: false }
+        let (meter, upstream) = (Arc::clone(hold.meter()), Upstream::Not);
+        let (hold, turn, common) = (Some(hold), None, Some(common));
+        Self { ledger, meter, hold, turn, tenant, call, common, upstream, settled: false }
     }
 
-    pub(crate) fn without_place(ledger: Ledger, tenant: TenantContext, call: Call) -> Self {
-        Self { ledger, hold: None, turn: None, tenant, call, common: None, settled: false }
+    pub(crate) fn without_place(ledger: Ledger, meter: Arc<Meter>, tenant: TenantContext, call: Call) -> Self {
+        let (hold, turn, common, upstream) = (None, None, None, Upstream::Not);
+        Self { ledger, meter, hold, turn, tenant, call, common, upstream, settled: false }
     }
 
     /// Whose call it is.
@@ -62,6 +77,18 @@ impl Reservation {
         self.turn.as_ref().map_or(Duration::ZERO, |turn| turn.waited)
     }
 
+    /// The call goes to an upstream now: what follows is its time and not ours, until [`Self::came_back`] or the end.
+    pub fn goes_upstream(&mut self) {
+        self.upstream = Upstream::Since(Instant::now());
+    }
+
+    /// The upstream is done with the call.
+    pub fn came_back(&mut self) {
+        if let Upstream::Since(since) = self.upstream {
+            self.upstream = Upstream::Took(since.elapsed());
+        }
+    }
+
     /// Settles: the place is free again, and journal and log have the end.
     #[expect(clippy::needless_pass_by_value, reason = "a settlement settles one call and is used up with it")]
     pub fn settle(mut self, settlement: Settlement) {
@@ -70,11 +97,33 @@ impl Reservation {
 
     fn close(&mut self, settlement: &Settlement) {
         self.settled = true;
-        let spent = Spent { duration_us: micros(self.call.since.elapsed()), queued_us: micros(self.queued()) };
+        let ended = Instant::now();
+        let duration = ended.saturating_duration_since(self.call.since);
+        let spent = Spent { duration_us: micros(duration), queued_us: micros(self.queued()) };
+        self.count(settlement, spent, ended);
         drop((self.turn.take(), self.hold.take()));
         let common = self.common.take().unwrap_or_else(|| Common::of(&self.tenant, &self.call));
         self.ledger.0.journal.append_made(|line| common.ended(line, settlement, spent));
         self.log(settlement, spent);
+    }
+
+    fn count(&self, settlement: &Settlement, spent: Spent, ended: Instant) {
+        let upstream_us = match self.upstream {
+            Upstream::Not => None,
+            Upstream::Since(since) => Some(micros(ended.saturating_duration_since(since))),
+            Upstream::Took(took) => Some(micros(took)),
+        };
+        let queue_us = spent.queued_us;
+        let own_us = spent.duration_us.saturating_sub(queue_us).saturating_sub(upstream_us.unwrap_or(0));
+        // How long a stream is open says how long its client stayed.
+        let parts = (!self.is_stream()).then_some(Parts { own_us, queue_us, upstream_us });
+        self.meter.tally.ended(settlement.outcome, self.call.bytes_in, settlement.bytes_out, parts);
+        let node = &self.ledger.0.tally;
+        match (settlement.outcome, parts) {
+            (Outcome::Refused(code), _) => node.refused(code),
+            (Outcome::Answered | Outcome::UpstreamError, Some(parts)) => node.served(parts),
+            _ => {}
+        }
     }
 
     fn log(&self, settlement: &Settlement, spent: Spent) {

@@ -116,6 +116,7 @@ pub(crate) fn call(weight: Weight) -> Call {
         method: "tools/call",
         name: Some("read".to_owned()),
         era: "modern",
+        bytes_in: 0,
     }
 }
 

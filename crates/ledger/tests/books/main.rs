@@ -11,4 +11,5 @@ mod limits;
 mod log;
 mod refusals;
 mod strangers;
+mod tally;
 mod tools;
