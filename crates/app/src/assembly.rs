@@ -20,7 +20,8 @@ use crate::data::{Data, Running};
 use crate::key_source::HttpKeySource;
 use crate::keys::{self, KeyRing};
 use crate::ports::{GatewayProber, ThisNode};
-use crate::{refresh, tls};
+use crate::vitals::ThisProcess;
+use crate::{log, refresh, tls};
 
 /// The name under which the first operator's deeds are on record.
 const BOOTSTRAP: &str = "bootstrap";
@@ -42,6 +43,10 @@ pub(crate) struct Plan {
     pub(crate) tls: Option<tls::Pair>,
     /// What connections to upstreams trust and show.
     pub(crate) upstreams: tls::Upstreams,
+    /// Most tenants that `/metrics` names.
+    pub(crate) metrics_tenants_max: usize,
+    /// What the log could not take.
+    pub(crate) log_losses: log::Losses,
     /// Where a development issuer serves; none: no document may trust one.
     pub(crate) development: Option<SocketAddr>,
 }
@@ -120,11 +125,13 @@ impl Assembly {
             fleet: Arc::new(ThisNode(follower.enforcement())),
             keys: Arc::clone(&issuers_keys) as _,
             ledger: ledger.clone(),
+            vitals: Arc::new(ThisProcess::new(plan.log_losses, stop.clone())),
+            metrics_tenants_max: plan.metrics_tenants_max,
             public_url: running.public.clone(),
             snapshot: follower.snapshot(),
             development: plan.development.is_some(),
         });
-        let tls = plan.tls.clone().map(|pair| tls::listener(pair, stop.clone())).transpose()?;
+        let tls = plan.tls.map(|pair| tls::listener(pair, stop.clone())).transpose()?;
         plan.data.write_running(&running)?;
         Ok(Self {
             store,
@@ -152,7 +159,9 @@ impl Assembly {
         let front =
             tasks.spawn(partywall_gateway::serve(Arc::clone(&self.gateway), self.front, self.tls, self.stop.clone()));
         let router = partywall_control::router(self.control);
-        let admin = axum::serve(self.admin, router).with_graceful_shutdown(self.stop.clone().cancelled_owned());
+        // The admin side answers until the last call has ended: that the node drains is asked there.
+        let drained = CancellationToken::new();
+        let admin = axum::serve(self.admin, router).with_graceful_shutdown(drained.clone().cancelled_owned());
         tasks.spawn(
             async move { admin.await.map_err(|error| tracing::warn!(event = event::CONNECTION, cause = %error)) },
         );
@@ -167,6 +176,7 @@ impl Assembly {
         self.stop.cancel();
         tracing::info!(event = event::DRAINING);
         let cut = front.await.unwrap_or_default();
+        drained.cancel();
         tasks.close();
         // What is left of the admin side is an operator's open connection; it does not hold the process.
         let _ = tokio::time::timeout(std::time::Duration::from_secs(2), tasks.wait()).await;

@@ -6,9 +6,11 @@ mod config;
 mod explain;
 mod fields;
 mod issuer;
+mod logs;
 mod print;
 mod tenant;
 mod token;
+mod top;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,6 +79,10 @@ enum Command {
     Explain(Explain),
     /// Measure an MCP endpoint: latencies, failures, and the CPU time of the process behind it
     Bench(bench::Arguments),
+    /// Show what the journal has: calls and refusals, the newest last
+    Logs(Logs),
+    /// Show who is busy now: calls, refusals, what is in flight and where the time goes, per tenant
+    Top(Top),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -217,6 +223,73 @@ pub(crate) struct Explain {
     pub(crate) admin: Admin,
 }
 
+#[derive(Args)]
+pub(crate) struct Logs {
+    /// The data folder whose journal is read
+    #[arg(long, value_name = "DIR", default_value = ".partywall", env = "PARTYWALL_DATA")]
+    pub(crate) data: PathBuf,
+    /// Only this tenant's, by name or id
+    #[arg(long, value_name = "NAME|ID")]
+    pub(crate) tenant: Option<String>,
+    /// Only these: a call's beginning, its end, or a refusal before a tenant was known. Without it: ends and refusals
+    #[arg(long, value_enum)]
+    pub(crate) event: Vec<LogEvent>,
+    /// Only this request's
+    #[arg(long, value_name = "ID")]
+    pub(crate) request: Option<partywall_domain::RequestId>,
+    /// Only what ended so
+    #[arg(long, value_enum)]
+    pub(crate) outcome: Vec<LogOutcome>,
+    /// How many of the newest to show
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub(crate) lines: u32,
+    /// Go on and show what comes
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogEvent {
+    /// A call began
+    Began,
+    /// A call ended
+    Ended,
+    /// Somebody was refused before a tenant was known
+    Stranger,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum LogOutcome {
+    /// The upstream answered
+    Answered,
+    /// The upstream answered with an error, or broke off
+    UpstreamError,
+    /// Partywall said no
+    Refused,
+    /// The client left before the end
+    Abandoned,
+}
+
+#[derive(Args)]
+pub(crate) struct Top {
+    /// Show it once and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Seconds that are measured for each picture
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
+    pub(crate) seconds: f64,
+    /// How many tenants to show at most
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub(crate) tenants: u16,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+}
+
 /// How to reach the admin listener.
 #[derive(Args)]
 pub(crate) struct Admin {
@@ -290,6 +363,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(token) => token::run(&token),
         Command::Explain(explain) => explain::run(&explain).await,
         Command::Bench(arguments) => bench::run(arguments).await,
+        Command::Logs(asked) => logs::run(&asked).await,
+        Command::Top(asked) => top::run(&asked).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "partywall", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -27,6 +27,7 @@ use crate::data::Data;
 use crate::development::{self, DevelopmentIssuer, Grant};
 use crate::keys::DEVELOPMENT_ISSUER;
 use crate::log;
+use crate::settings::METRICS_TENANTS;
 use crate::tls::Upstreams;
 
 /// How long the tokens that the demo prints live. A day: a demo is shown more than once.
@@ -78,6 +79,8 @@ pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
         addresses: AddressLimits::default(),
         tls: None,
         upstreams: Upstreams::default(),
+        metrics_tenants_max: METRICS_TENANTS,
+        log_losses: log.losses(),
         development: Some(demo.issuer_listen),
     })
     .await?;

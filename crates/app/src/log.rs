@@ -19,7 +19,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-pub(crate) use writer::{Tap, Writer};
+pub(crate) use writer::{Losses, Tap, Writer};
 
 /// What is logged unless the environment says otherwise: our own events, and of libraries what is wrong. The demo's
 /// notes server runs in this process; what its SDK says of a caller's mistakes is said by the gateway already.

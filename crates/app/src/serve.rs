@@ -10,7 +10,7 @@ use crate::settings::Settings;
 
 pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
     let settings = Settings::read(config)?;
-    let _log = log::start(settings.log_file.as_deref())?;
+    let log = log::start(settings.log_file.as_deref())?;
     let data = Data::create(&settings.data)?;
     let assembly = Assembly::new(Plan {
         data,
@@ -26,6 +26,8 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         addresses: settings.addresses,
         tls: settings.tls,
         upstreams: settings.upstreams,
+        metrics_tenants_max: settings.metrics_tenants_max,
+        log_losses: log.losses(),
         development: None,
     })
     .await?;

@@ -27,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<Pair>,
     pub(crate) upstreams: Upstreams,
     pub(crate) log_file: Option<PathBuf>,
+    pub(crate) metrics_tenants_max: usize,
 }
 
 /// The front listener's address unless said otherwise.
@@ -38,6 +39,11 @@ const SCOPES_MAX: usize = 16;
 /// What a client asks for that wants to renew its token: its own wish, and none of a resource's (MCP 2026-07-28,
 /// authorization).
 const OFFLINE: &str = "offline_access";
+
+/// Tenants that `/metrics` names unless said otherwise: as many lines as a chart can show and a person can tell apart.
+pub(crate) const METRICS_TENANTS: usize = 20;
+/// Most tenants that it may be told to name: beyond it a scrape is megabytes, and what keeps the series groans.
+const METRICS_TENANTS_MAX: u64 = 1_000;
 
 impl Settings {
     /// Reads a settings file; every mistake in it is reported, each with its place.
@@ -103,6 +109,7 @@ impl Settings {
         let tls = table.table("tls").and_then(pair);
         let upstreams = table.table("upstream_tls").map(upstreams).unwrap_or_default();
         let log_file = table.text("log_file").map(PathBuf::from);
+        let metrics_tenants_max = metrics_tenants(&mut table);
         table.finish();
         Some(Self {
             data: data?,
@@ -117,8 +124,14 @@ impl Settings {
             tls,
             upstreams,
             log_file,
+            metrics_tenants_max,
         })
     }
+}
+
+fn metrics_tenants(table: &mut Table<'_>) -> usize {
+    let number = table.number("metrics_tenants_max", 0, METRICS_TENANTS_MAX);
+    number.and_then(|number| usize::try_from(number).ok()).unwrap_or(METRICS_TENANTS)
 }
 
 fn address(table: &mut Table<'_>, field: &'static str, unless_said: ([u8; 4], u16)) -> SocketAddr {

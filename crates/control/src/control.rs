@@ -13,6 +13,7 @@ use partywall_tenancy::{Draft, Snapshot};
 
 use crate::fleet::Fleet;
 use crate::probe::Prober;
+use crate::vitals::Vitals;
 
 /// What a control plane needs.
 pub struct Parts {
@@ -32,6 +33,10 @@ pub struct Parts {
     pub keys: Arc<dyn KeySource>,
     /// The books of this node.
     pub ledger: Ledger,
+    /// What the process knows of itself.
+    pub vitals: Arc<dyn Vitals>,
+    /// Most tenants that `/metrics` names.
+    pub metrics_tenants_max: usize,
     /// The URL that clients use, of which tokens' audiences are made.
     pub public_url: String,
     /// What a node in this process enforces: something compiled to begin from. Where there is no node, it stays empty.

@@ -1,31 +1,48 @@
-//! The admin listener's door: from the right place, with an operator's token, or not at all.
+//! The admin listener's door: from the right place, with an operator's token, or not at all. Without a token, from the
+//! right place, it lets through to two answers: whether the node lives, and whether calls should come.
 //!
 //! It stands before routing's answers, so a path that does not exist and one that does answer alike to a stranger. A
 //! page in an operator's browser must not reach the API by way of DNS, hence `Host` and `Origin`.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use partywall_domain::event;
 use partywall_identity::Operator;
 
 use crate::control::Control;
+use crate::open::OPEN_ROUTES;
 use crate::refused::Refused;
+
+/// What is asked every few seconds, by machines, and tells figures: in the log at level debug alone.
+const WATCHED: [&str; 4] = ["/metrics", "/api/v1/top", "/healthz", "/readyz"];
 
 /// Lets an operator's request through, with the [`Operator`] beside it, and logs what became of it.
 pub(crate) async fn guard(State(control): State<Control>, mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("unknown", MatchedPath::as_str);
-    match admit(&control, request.headers()) {
+    let admitted = if is_open(&request, path) {
+        match check_host(&control, request.headers()) {
+            Ok(()) => return next.run(request).await,
+            Err(refused) => Err(refused),
+        }
+    } else {
+        admit(&control, request.headers())
+    };
+    match admitted {
         Ok(operator) => {
             let name = operator.name().to_owned();
             request.extensions_mut().insert(operator);
             let response = next.run(request).await;
             let status = response.status().as_u16();
-            tracing::info!(event = event::ADMIN, operator = name, method = method.as_str(), path, status);
+            if WATCHED.contains(&path) {
+                tracing::debug!(event = event::ADMIN, operator = name, method = method.as_str(), path, status);
+            } else {
+                tracing::info!(event = event::ADMIN, operator = name, method = method.as_str(), path, status);
+            }
             response
         }
         Err(refused) => {
@@ -40,6 +57,12 @@ pub(crate) async fn guard(State(control): State<Control>, mut request: Request, 
             refused.into_response()
         }
     }
+}
+
+/// Whether the request is one that needs no token, and has none.
+fn is_open(request: &Request, path: &str) -> bool {
+    let asks = matches!(*request.method(), Method::GET | Method::HEAD);
+    asks && !request.headers().contains_key(AUTHORIZATION) && OPEN_ROUTES.iter().any(|route| route.path == path)
 }
 
 fn admit(control: &Control, headers: &HeaderMap) -> Result<Operator, Refused> {

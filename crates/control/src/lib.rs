@@ -13,19 +13,26 @@ mod door;
 mod draft;
 mod explain;
 mod fleet;
+mod health;
 mod issuer;
+mod metrics;
+mod open;
 mod probe;
 mod refused;
 mod routes;
 mod source;
+mod top;
 mod view;
+mod vitals;
 
 pub use apply::NotApplied;
 pub use control::{Control, Parts};
 pub use fleet::{Fleet, NodeAck};
+pub use open::{OPEN_ROUTES, OpenRoute};
 pub use probe::{ProbeFailure, ProbeTarget, Prober};
 pub use routes::{ROUTES, Route, router};
 pub use source::Located;
+pub use vitals::{Process, Vitals};
 
 /// A future that can be held without knowing its type: what the traits implemented elsewhere give.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,5 +1,5 @@
 //! Every route of the admin API, in one table. A handler's type asks for an [`Operator`], so there is no writing one
-//! that answers to anybody else.
+//! that answers to anybody else. The two that do, which say whether the node lives, are a table of their own.
 
 use std::sync::Arc;
 
@@ -21,7 +21,10 @@ use crate::control::Control;
 use crate::door::guard;
 use crate::explain;
 use crate::issuer;
+use crate::metrics;
+use crate::open::OPEN_ROUTES;
 use crate::refused::Refused;
+use crate::top;
 use crate::view;
 use crate::wire::{Applied, Apply, Explain, Explanation, Issuer, Issuers, Rollback, Tenant, Tenants};
 
@@ -40,7 +43,7 @@ pub struct Route {
 type Handler = fn(Control, Operator, Request) -> BoxFuture<'static, Response>;
 
 /// Every route there is.
-pub static ROUTES: [Route; 10] = [
+pub static ROUTES: [Route; 12] = [
     Route {
         method: Method::POST,
         path: "/api/v1/apply",
@@ -101,6 +104,16 @@ pub static ROUTES: [Route; 10] = [
             Box::pin(async move { answer(explain_request(control, operator, request).await) })
         },
     },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/top",
+        handler: |control, _, request| Box::pin(async move { answer(top::top(control, request).await) }),
+    },
+    Route {
+        method: Method::GET,
+        path: "/metrics",
+        handler: |control, _, _| Box::pin(async move { answer(metrics::page(control).await) }),
+    },
 ];
 
 /// The admin API. Everything in it stands behind the door, what does not exist included.
@@ -115,6 +128,13 @@ pub fn router(control: Control) -> Router {
         if let Ok(filter) = MethodFilter::try_from(route.method.clone()) {
             router = router.route(route.path, on(filter, handle));
         }
+    }
+    for route in &OPEN_ROUTES {
+        let handler = route.handler;
+        let handle = move |State(control): State<Control>, operator: Option<Extension<Operator>>| {
+            handler(control, operator.map(|Extension(operator)| operator))
+        };
+        router = router.route(route.path, on(MethodFilter::GET, handle));
     }
     router
         .fallback(no_path)

@@ -4,4 +4,5 @@ mod apply;
 mod config;
 mod door;
 mod view;
+mod watch;
 mod world;

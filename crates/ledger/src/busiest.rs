@@ -14,7 +14,7 @@ use crate::tally::Sums;
 
 /// After which time a call counts half for how busy its tenant is. Default 60 s: a tenant that begins to be noisy is named
 /// within some looks, and one pause for breath does not lose it its name.
-const HALF_LIFE: Duration = Duration::from_secs(60);
+const HALF_LIFE: Duration = Duration::from_mins(1);
 /// By how much a tenant must be busier than a named one to take its place. Default half as much again, so that
 /// two alike do not take turns: each turn is a series that ends and one that begins.
 const LEAD: f64 = 1.5;
@@ -64,7 +64,9 @@ impl Roll {
             let members = self.members();
             let Some(stretch) = members.get(next..).filter(|rest| !rest.is_empty()) else { return };
             let stretch = &stretch[..stretch.len().min(STRETCH)];
-            stretch.iter().for_each(|member| look(member.meter.sums()));
+            for member in stretch {
+                look(member.meter.sums());
+            }
             next += stretch.len();
         }
     }
@@ -94,6 +96,8 @@ struct Busy {
     seen: u64,
     /// Calls, each halved with every [`HALF_LIFE`].
     score: f64,
+    /// Calls and streams that are open now: each counts as one that ended just now.
+    open: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -137,7 +141,8 @@ impl State {
             // More calls than 2^53 are not counted exactly, and by then it does not matter.
             #[expect(clippy::cast_precision_loss, reason = "a score is compared and never shown")]
             let new = sums.calls().saturating_sub(busy.seen) as f64;
-            *busy = Busy { seen: sums.calls(), score: busy.score * decay + new };
+            let open = sums.in_flight + sums.streams_open;
+            *busy = Busy { seen: sums.calls(), score: busy.score * decay + new, open };
             total = total.and(sums);
             index += 1;
         });
@@ -146,12 +151,12 @@ impl State {
 
     /// The busiest that called at all, the busiest first.
     fn choose(&self, max: usize) -> Vec<usize> {
-        let lead = |index| if self.named.iter().any(|named| named.index == index) { LEAD } else { 1.0 };
-        let called = self.busy.iter().enumerate().filter(|(_, busy)| busy.seen > 0);
-        let mut ranked: Vec<_> = called.map(|(index, busy)| (index, busy.score)).collect();
+        let called = self.busy.iter().enumerate().filter(|(_, busy)| busy.seen > 0 || busy.open > 0);
+        #[expect(clippy::cast_precision_loss, reason = "a score is compared and never shown")]
+        let mut ranked: Vec<_> = called.map(|(index, busy)| (index, busy.score + busy.open as f64)).collect();
         for named in &self.named {
             if let Ok(at) = ranked.binary_search_by_key(&named.index, |(index, _)| *index) {
-                ranked[at].1 *= lead(named.index);
+                ranked[at].1 *= LEAD;
             }
         }
         ranked.sort_unstable_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));

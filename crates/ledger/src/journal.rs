@@ -7,6 +7,7 @@
 mod entry;
 mod line;
 mod segment;
+mod tail;
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -19,6 +20,7 @@ use partywall_domain::{RequestId, event};
 
 pub use entry::Entry;
 pub(crate) use line::Common;
+pub use tail::Tail;
 
 /// Bytes after which a new segment begins. Default 64 MiB: about 70,000 calls, quick to search.
 const SEGMENT_BYTES_MAX: u64 = 64 << 20;

@@ -38,7 +38,7 @@ pub use busiest::Busiest;
 pub use call::{Call, Ids, Weight};
 pub use gcra::Rate;
 pub use hold::{Claim, Room};
-pub use journal::{Entry, JournalError};
+pub use journal::{Entry, JournalError, Tail};
 pub use meter::Left;
 pub use place::Place;
 pub use policy::{Policy, Quota, Standing, Throttled};

@@ -16,6 +16,7 @@ pub const BUCKETS_US: [u64; 19] = [
 
 /// Where a call's time went, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the unit stands in every name")]
 pub(crate) struct Parts {
     /// In the gateway itself.
     pub(crate) own_us: u64,

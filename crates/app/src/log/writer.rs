@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -35,6 +35,8 @@ struct Shared {
     waiting: Mutex<Waiting>,
     /// Told when the first line comes to wait, and at the end.
     woken: Condvar,
+    /// Lines that found no place since start.
+    dropped: AtomicU64,
     tapped: AtomicBool,
     tap: Mutex<VecDeque<String>>,
 }
@@ -49,6 +51,16 @@ struct Waiting {
 /// The newest lines, for the tour, which shows to each call its line.
 pub(crate) struct Tap(Arc<Shared>);
 
+/// How many lines were dropped.
+pub(crate) struct Losses(Arc<Shared>);
+
+impl Losses {
+    /// Since start.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
+    }
+}
+
 impl Writer {
     pub(crate) fn start(mut sink: Box<dyn Write + Send>) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
@@ -59,6 +71,11 @@ impl Writer {
 
     pub(super) fn handle(&self) -> Handle {
         Handle(Arc::clone(&self.shared))
+    }
+
+    /// Tells how many lines were dropped, also when the writer is gone.
+    pub(crate) fn losses(&self) -> Losses {
+        Losses(Arc::clone(&self.shared))
     }
 
     /// Begins to keep the newest lines, in place of writing them.
@@ -84,6 +101,7 @@ impl Handle {
         let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.lines.len() + line.len() > WAITING_BYTES_MAX {
             waiting.dropped += 1;
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let first = waiting.lines.is_empty();

@@ -45,3 +45,4 @@ mod streams;
 mod tls;
 mod turns;
 mod walls;
+mod watch;

@@ -54,7 +54,8 @@ fn routes() -> Vec<(&'static str, String)> {
     let front = partywall_gateway::FRONT_ROUTES.iter().map(|route| route.path);
     let admin: BTreeSet<_> = partywall_control::ROUTES.iter().map(|route| route.path).collect();
     let front = front.chain(["/no/such/path"]).map(|path| ("front", path.to_owned()));
-    let admin = admin.into_iter().chain(["/no/such/path"]).map(|path| ("admin", path.to_owned()));
+    let open = partywall_control::OPEN_ROUTES.iter().map(|route| route.path);
+    let admin = admin.into_iter().chain(open).chain(["/no/such/path"]).map(|path| ("admin", path.to_owned()));
     front.chain(admin).collect()
 }
 

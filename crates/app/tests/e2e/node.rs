@@ -56,6 +56,13 @@ impl Node {
         format!("{}/mcp/{server}", self.front)
     }
 
+    /// The admin listener's URL.
+    pub(crate) fn admin(&self) -> String {
+        let running = std::fs::read(self.data.as_ref().unwrap().path().join("running.json")).unwrap();
+        let running: Value = serde_json::from_slice(&running).unwrap();
+        running["admin"].as_str().unwrap().to_owned()
+    }
+
     /// Applies documents written in TOML that must be taken, without the line with the version.
     pub(crate) fn must_apply(&self, toml: &str) {
         let data = self.data.as_ref().unwrap().path();

@@ -1,6 +1,7 @@
 //! A control plane to test with.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::wire::{Applied, File};
-use crate::{BoxFuture, Control, Fleet, NodeAck, NotApplied, Parts, ProbeFailure, ProbeTarget, Prober, router};
+use crate::{
+    BoxFuture, Control, Fleet, NodeAck, NotApplied, Parts, ProbeFailure, ProbeTarget, Prober, Process, Vitals, router,
+};
 
 /// The operator's token.
 pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -60,6 +63,27 @@ pub(super) struct World {
     pub(super) store: Store,
     pub(super) control: Control,
     pub(super) upstreams: Arc<Upstreams>,
+    pub(super) vitals: Arc<Still>,
+}
+
+/// A process that uses what it always used, and drains once it is told to.
+#[derive(Default)]
+pub(super) struct Still {
+    pub(super) draining: AtomicBool,
+}
+
+impl Vitals for Still {
+    fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    fn log_lines_dropped(&self) -> u64 {
+        3
+    }
+
+    fn process(&self) -> Process {
+        Process { cpu_seconds: 1.5, resident_bytes: 4096, fds_open: 9, fds_max: 1024, started_s: 1e9 }
+    }
 }
 
 /// Upstreams: those listed fail as listed, any other says an empty word. What was asked is kept.
@@ -124,6 +148,7 @@ pub(super) fn world() -> World {
     let store = Store::open(dir.path().join("partywall.db")).unwrap();
     let upstreams = Arc::new(Upstreams::default());
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::empty()));
+    let vitals = Arc::new(Still::default());
     let control = Control::new(Parts {
         store: store.clone(),
         authority: authority(),
@@ -133,11 +158,13 @@ pub(super) fn world() -> World {
         fleet: Arc::new(Nodes { store: store.clone(), snapshot: Arc::clone(&snapshot) }),
         keys: Arc::new(NothingFetched),
         ledger: Ledger::open(&dir.path().join("journal")).unwrap().0,
+        vitals: Arc::clone(&vitals) as _,
+        metrics_tenants_max: 2,
         public_url: "http://127.0.0.1:7400".to_owned(),
         snapshot,
         development: true,
     });
-    World { _dir: dir, store, control, upstreams }
+    World { _dir: dir, store, control, upstreams, vitals }
 }
 
 pub(super) fn operator(name: &str) -> Operator {

@@ -12,7 +12,7 @@ pub(crate) fn prepare(directory: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
-fn path(directory: &Path, number: u32) -> PathBuf {
+pub(crate) fn path(directory: &Path, number: u32) -> PathBuf {
     directory.join(format!("journal-{number:08}.jsonl"))
 }
 
@@ -42,6 +42,11 @@ pub(crate) fn append_to(directory: &Path, number: u32) -> io::Result<(File, u64)
         }
     }
     Ok((file, bytes))
+}
+
+/// How long a segment is; one that is not there is empty.
+pub(crate) fn length(directory: &Path, number: u32) -> u64 {
+    fs::metadata(path(directory, number)).map_or(0, |file| file.len())
 }
 
 /// The lines of a segment. A crash may have cut one in the middle of a letter: that is a line that says nothing, and

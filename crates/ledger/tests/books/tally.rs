@@ -152,8 +152,18 @@ fn strangers_are_counted_also_where_they_are_left_out() {
     }
     let node = house.ledger.node_sums();
     assert_eq!(node.strangers_booked + node.strangers_left_out, 500);
-    assert_eq!(node.strangers_booked as usize, house.entries().len());
+    assert_eq!(node.strangers_booked, house.entries().len() as u64);
     assert!(node.strangers_left_out > 0);
     assert!(node.refusals.contains(&(code, 500)));
     assert_eq!(house.ledger.busiest(5).tenants.len(), 0, "a stranger is no tenant");
+}
+
+#[test]
+fn who_holds_a_place_is_named_before_its_first_call_has_ended() {
+    let house = House::new();
+    let acme = house.acme(&wide());
+    let held = house.ledger.reserve(&acme, call(Weight::Call)).unwrap();
+    let (name, sums) = house.ledger.busiest(1).tenants.remove(0);
+    assert_eq!((name.as_str(), sums.calls(), sums.in_flight), ("acme", 0, 1));
+    drop(held);
 }
