@@ -24,7 +24,7 @@ const AT_ONCE_MAX: usize = 10_000;
 /// Changes that are timed.
 const CHANGES: usize = 200;
 /// How long a start may take before something is wrong.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const PLATFORM: &str = r#"{ "version": 1,
   "issuer": { "corporate": { "url": "https://login.example.com", "tenant_claim": "org", "jwks": { "keys": [

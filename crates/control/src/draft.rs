@@ -114,10 +114,10 @@ impl Draft {
 
 /// Everything that stands, with the changes.
 fn whole(platform: &PlatformStore<'_>, changes: &[Change]) -> Result<tenancy::Draft, StoreError> {
-    let changed: HashSet<_> = changes.iter().map(Change::key).collect();
+    let new: HashSet<_> = changes.iter().map(Change::key).collect();
     let mut draft = tenancy::Draft::of(changes);
     platform.each(|document| {
-        if !changed.contains(&(document.kind, document.name.as_str())) {
+        if !new.contains(&(document.kind, document.name.as_str())) {
             draft.put(&document);
         }
     })?;

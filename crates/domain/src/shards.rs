@@ -86,7 +86,9 @@ mod tests {
 
     fn numbers(many: u32) -> Shards<u32, u32> {
         let mut all = Shards::default();
-        (0..many).for_each(|number| drop(all.insert(number, number)));
+        for number in 0..many {
+            all.insert(number, number);
+        }
         all
     }
 

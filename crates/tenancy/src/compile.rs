@@ -18,7 +18,9 @@ use crate::tenant::TenantConfig;
 /// Compiles every document there is. The order of `documents` does not matter.
 pub fn compile(revision: Revision, documents: &[Document]) -> Result<Snapshot, Vec<Mistake>> {
     let mut draft = Draft::default();
-    documents.iter().for_each(|document| draft.put(document));
+    for document in documents {
+        draft.put(document);
+    }
     draft.compile(revision)
 }
 
@@ -34,9 +36,13 @@ impl Draft {
         let mut next = Snapshot { revision, ..base.clone() };
         // All that the change touches goes before any of it comes in again: two that swap a thing do not clash.
         let touched = self.touched(base);
-        touched.keys().for_each(|name| next.take_out(name));
+        for name in touched.keys() {
+            next.take_out(name);
+        }
         next.grants_changed(&self.plans, &self.servers);
-        self.issuers.keys().for_each(|name| next.trust.remove(name));
+        for name in self.issuers.keys() {
+            next.trust.remove(name);
+        }
         self.issuers.into_values().flatten().for_each(|issuer| next.trust.add(issuer, &self.mistakes));
         replace(&mut next.servers, self.servers);
         replace(&mut next.plans, self.plans);
@@ -147,8 +153,8 @@ impl Snapshot {
     /// What the tenant may do. Tenants that say nothing of their own share what their plan grants, unless it is something
     /// that only one can have.
     fn grants(&mut self, tenant: &Tenant, plan: &Plan, mistakes: &Mistakes) -> Arc<Grants> {
-        let plain = tenant.servers.is_empty();
-        if let Some(shared) = self.grants.get(&plan.name).filter(|_| plain) {
+        let bare = tenant.servers.is_empty();
+        if let Some(shared) = self.grants.get(&plan.name).filter(|_| bare) {
             return Arc::clone(shared);
         }
         let patches = overlay(&plan.servers, &tenant.servers);
@@ -169,7 +175,7 @@ impl Snapshot {
         }
         let for_all = granted.values().all(|grant| *grant.placement() == Placement::Shared) && granted.len() == asked;
         let granted = Arc::new(granted);
-        if plain && for_all {
+        if bare && for_all {
             Arc::make_mut(&mut self.grants).insert(plan.name.clone(), Arc::clone(&granted));
         }
         granted

@@ -145,6 +145,7 @@ fn changes() -> u64 {
     std::env::var("PARTYWALL_TEST_CHANGES").map_or(CHANGES_USUAL, |number| number.parse().expect("a number"))
 }
 
+#[expect(clippy::print_stdout, reason = "whoever runs the soak reads it")]
 /// Figures are for reading: a machine that others use as well would make an assertion of them fail for no fault of ours.
 fn report(times: &[(u64, Duration)]) {
     let (mut enforced, mut whole): (Vec<_>, Vec<_>) =

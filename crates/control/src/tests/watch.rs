@@ -48,7 +48,7 @@ async fn why_it_is_not_ready_is_for_operators() {
     let checks = |answer: &Value| {
         let checks = answer["checks"].as_array().unwrap().iter();
         let told = checks.map(|check| (check["name"].clone(), check["ok"].clone(), check["needed"].clone()));
-        Value::from_iter(told.map(|(name, ok, needed)| json!([name, ok, needed])))
+        told.map(|(name, ok, needed)| json!([name, ok, needed])).collect::<Value>()
     };
     let (status, answer) = world.get("/readyz").await;
     assert_eq!((status, &answer["status"]), (StatusCode::OK, &json!("ok")));
