@@ -12,31 +12,54 @@ use partywall_identity::{Job, SystemAuthority};
 use partywall_ledger::Ledger;
 use partywall_store::Store;
 use partywall_tenancy::{Snapshot, TenantConfig};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::key_source::HttpKeySource;
 
 /// How often to look whose time is over. Default 1 s: the shortest time to live there is.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Upstreams that are asked at the same time. Default 16: a thousand that answer at once are through in a second or two,
+/// some that do not hold up nobody else, and no host is stormed.
+const ASKED_AT_ONCE_MAX: usize = 16;
 
 /// Runs until `stop`.
 pub(crate) async fn run(gateway: Arc<Gateway>, store: Store, authority: Arc<SystemAuthority>, stop: CancellationToken) {
-    let mut asked: HashMap<Arc<str>, Instant> = HashMap::new();
-    let mut upstreams = Upstreams::default();
+    let places = Arc::new(Semaphore::new(ASKED_AT_ONCE_MAX));
     let started = Instant::now();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
+    let mut upstreams = Upstreams::default();
+    // Bounded by the upstreams in the configuration. What leaves it is asked no further.
+    let mut asked: HashMap<Arc<str>, Asked> = HashMap::new();
+    while tokio::time::timeout(LOOK_EVERY, stop.cancelled()).await.is_err() {
         upstreams.keep_up(gateway.snapshot.load_full());
         asked.retain(|url, _| upstreams.0.contains_key(url));
         for (url, (server, ttl)) in &upstreams.0 {
-            if asked.get(url).unwrap_or(&started).elapsed() >= *ttl {
-                ask(&gateway, &store, &authority, server, url).await;
-                asked.insert(Arc::clone(url), Instant::now());
+            let last = asked.entry(Arc::clone(url)).or_insert(Asked { at: started, asking: None });
+            if !last.is_over(*ttl) {
+                continue;
             }
+            let (gateway, store, authority) = (Arc::clone(&gateway), store.clone(), Arc::clone(&authority));
+            let (places, server, url) = (Arc::clone(&places), server.clone(), Arc::clone(url));
+            let asking = tokio::spawn(async move {
+                let _place = places.acquire().await;
+                ask(&gateway, &store, &authority, &server, &url).await;
+            });
+            *last = Asked { at: Instant::now(), asking: Some(AbortOnDropHandle::new(asking)) };
         }
+    }
+}
+
+/// When an upstream was asked last, and the task that asks.
+struct Asked {
+    at: Instant,
+    asking: Option<AbortOnDropHandle<()>>,
+}
+
+impl Asked {
+    /// Whether it is time to ask again. One that is still being asked is not asked twice.
+    fn is_over(&self, ttl: Duration) -> bool {
+        self.at.elapsed() >= ttl && self.asking.as_ref().is_none_or(AbortOnDropHandle::is_finished)
     }
 }
 
