@@ -6,6 +6,8 @@
 mod challenge;
 #[path = "../../../fuzz/checks/envelope.rs"]
 mod envelope;
+#[path = "../../../fuzz/checks/header.rs"]
+mod header;
 #[path = "../../../fuzz/checks/replay.rs"]
 mod replay;
 #[path = "../../../fuzz/checks/sse.rs"]
@@ -14,6 +16,11 @@ mod sse;
 #[test]
 fn envelope_corpus() {
     replay::replay("envelope", envelope::check);
+}
+
+#[test]
+fn header_corpus() {
+    replay::replay("header", header::check);
 }
 
 #[test]
