@@ -13,6 +13,7 @@ use crate::Gateway;
 use crate::cors;
 use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
+use crate::framing;
 use crate::metadata;
 use crate::public_url::METADATA;
 use crate::refusal::Refusal;
@@ -84,7 +85,10 @@ impl Gateway {
     }
 
     async fn answer_to(&self, exchange: &Exchange, body: &mut Incoming) -> Response<ReplyBody> {
-        if let Err(cause) = self.public_url.check(exchange.headers()) {
+        if let Err(cause) = framing::check(exchange.headers()) {
+            return self.turn_away(exchange, Refusal::new(RefusalCode::InvalidRequest, cause), None);
+        }
+        if let Err(cause) = self.public_url.check(&exchange.parts.uri, exchange.headers()) {
             return self.turn_away(exchange, Refusal::new(RefusalCode::ForeignOrigin, cause), None);
         }
         let mut response = self.behind(exchange, body).await;

@@ -30,6 +30,7 @@ mod booked;
 mod cors;
 mod endpoint;
 mod exchange;
+mod framing;
 mod lease;
 mod metadata;
 mod named;

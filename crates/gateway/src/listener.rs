@@ -1,5 +1,7 @@
 //! The listener: connections in, requests to the front. HTTP/1.1; its own limits stand here, nothing of MCP.
 
+mod patient;
+
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
+use patient::Patient;
 
 /// Connections served at the same time. Default 10,000: half of the descriptors a process commonly has, since a
 /// call needs one on each side.
@@ -27,6 +30,9 @@ const CONNECTIONS_MAX: usize = 10_000;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head. Default 64 KiB: a token of 16 KiB, mirrored arguments and room.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// How long a client may take nothing of what is written to it. Default 30 s: a phone that changes networks comes back
+/// by then, and what such a client holds up is free again.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Header lines of a request. Default 100.
 const HEADERS_MAX: usize = 100;
 /// How long a drain may take before what is left is cut. Default 30 s: the usual grace of an orchestrator.
@@ -90,6 +96,7 @@ async fn connection(
     if connected.is_none() && !free {
         return;
     }
+    let stream = Patient::new(stream, WRITE_TIMEOUT);
     match tls {
         None => requests(gateway, stream, peer, watcher).await,
         Some(tls) => match timeout(HEAD_TIMEOUT, tls.accept(stream)).await {

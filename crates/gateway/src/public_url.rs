@@ -109,7 +109,13 @@ impl PublicUrl {
     }
 
     /// Refuses names that are not ours: a page that rebinds its own name to our address gets no further.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), &'static str> {
+    ///
+    /// A target that names a host itself, as requests to proxies do, counts for more than `Host` (RFC 9112, section
+    /// 3.2.2), so both must be ours.
+    pub(crate) fn check(&self, target: &Uri, headers: &HeaderMap) -> Result<(), &'static str> {
+        if target.authority().is_some_and(|host| !self.is_ours(host.as_str())) {
+            return Err("the request's target is not one of ours");
+        }
         let single = |name| {
             let mut values = headers.get_all(name).iter();
             values.next().filter(|_| values.next().is_none()).and_then(|value| value.to_str().ok())
@@ -134,7 +140,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, host.parse().unwrap());
         headers.extend(origin.map(|origin| (ORIGIN, origin.parse().unwrap())));
-        url.check(&headers).is_ok()
+        url.check(&Uri::from_static("/mcp/notes"), &headers).is_ok()
     }
 
     #[test]

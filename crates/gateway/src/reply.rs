@@ -2,12 +2,13 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use partywall_domain::Outcome;
 use partywall_ledger::{Reservation, Settlement};
-use partywall_mcp::{Listed, Splitter, rewrite};
+use partywall_mcp::{Event, Listed, Splitter, rewrite};
 use partywall_tenancy::Grant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -28,11 +29,24 @@ impl ReplyBody {
     }
 }
 
+/// An answer that did not come to its end. The connection to the client breaks with it, so that nobody takes what came
+/// for all of it.
+#[derive(Debug)]
+pub struct BrokenOff(String);
+
+impl std::fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BrokenOff {}
+
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BrokenOff;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match self.get_mut() {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Stream(stream) => stream.poll(cx),
@@ -63,6 +77,9 @@ pub struct Stream {
     /// How long it may go on. Asked once the answer has kept us waiting: most answers never do.
     lease: Option<Lease>,
     waited: bool,
+    /// How long it may take from one piece to the next, looked at as often as the lease is; none: as long as it likes.
+    patience: Option<Duration>,
+    waiting_since: Option<Instant>,
     /// Goes on reading when the client has left: a legacy client that disconnects has not cancelled.
     outlives_client: bool,
 }
@@ -100,6 +117,8 @@ impl Stream {
             draining: None,
             lease: None,
             waited: false,
+            patience: None,
+            waiting_since: None,
             outlives_client: false,
         }
     }
@@ -119,12 +138,17 @@ impl Stream {
         self
     }
 
+    pub(crate) fn waiting_for(mut self, patience: Option<Duration>) -> Self {
+        self.patience = patience;
+        self
+    }
+
     pub(crate) fn outliving_client(mut self) -> Self {
         self.outlives_client = true;
         self
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         loop {
             if let Some(last) = self.drained(cx) {
                 self.end(Outcome::Answered, "the node drained");
@@ -137,11 +161,15 @@ impl Stream {
             }
             let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
             let Poll::Ready(frame) = Pin::new(upstream).poll_frame(cx) else {
-                if std::mem::replace(&mut self.waited, true) {
-                    return Poll::Pending;
+                if !std::mem::replace(&mut self.waited, true) {
+                    continue;
                 }
-                continue;
+                if self.waited_out() {
+                    return Poll::Ready(Some(Err(self.broke_off("nothing came for `answer_timeout_ms`"))));
+                }
+                return Poll::Pending;
             };
+            self.waiting_since = None;
             match frame {
                 Some(Ok(frame)) => {
                     let Ok(bytes) = frame.into_data() else { continue };
@@ -149,7 +177,7 @@ impl Stream {
                         Some(bytes) if bytes.is_empty() => {}
                         Some(bytes) => {
                             // Of an answer whose length is known nobody asks what comes after the last byte.
-                            if self.upstream.as_ref().is_some_and(Body::is_end_stream) {
+                            if self.rewriting.is_none() && self.upstream.as_ref().is_some_and(Body::is_end_stream) {
                                 self.ended();
                             }
                             return Poll::Ready(Some(Ok(Frame::data(bytes))));
@@ -157,13 +185,10 @@ impl Stream {
                         None => return Poll::Ready(None),
                     }
                 }
-                Some(Err(error)) => {
-                    self.end(Outcome::UpstreamError, &format!("the answer broke off: {error}"));
-                    return Poll::Ready(Some(Err(error)));
-                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(self.broke_off(&error.to_string())))),
                 None => {
-                    self.ended();
-                    return Poll::Ready(None);
+                    let last = self.finish();
+                    return Poll::Ready((!last.is_empty()).then(|| Ok(Frame::data(last))));
                 }
             }
         }
@@ -174,6 +199,37 @@ impl Stream {
         match (&self.upstream, &self.rewriting, &self.draining) {
             (Some(upstream), None, None) if !upstream.is_end_stream() => upstream.size_hint(),
             _ => SizeHint::default(),
+        }
+    }
+
+    /// Whether the next piece has been waited for as long as there is patience.
+    fn waited_out(&mut self) -> bool {
+        let Some(patience) = self.patience else { return false };
+        self.waiting_since.get_or_insert_with(Instant::now).elapsed() >= patience
+    }
+
+    fn broke_off(&mut self, why: &str) -> BrokenOff {
+        let cause = format!("the answer broke off: {why}");
+        self.end(Outcome::UpstreamError, &cause);
+        BrokenOff(cause)
+    }
+
+    /// The upstream has said all: what was held back goes, if it is whole.
+    fn finish(&mut self) -> Bytes {
+        let last = match (&mut self.rewriting, &self.reservation) {
+            (Some(rewriting), Some(reservation)) => rewriting.finish(reservation),
+            _ => Ok(Vec::new()),
+        };
+        match last {
+            Ok(last) => {
+                self.bytes_out += last.len() as u64;
+                self.ended();
+                last.into()
+            }
+            Err(cause) => {
+                self.end(Outcome::UpstreamError, cause);
+                Bytes::new()
+            }
         }
     }
 
@@ -220,26 +276,37 @@ impl Stream {
 
 impl Rewriting {
     fn pass(&mut self, bytes: &[u8], reservation: &Reservation) -> Result<Vec<u8>, &'static str> {
-        let grant = reservation.tenant().grant(&self.server).ok_or("the server is not granted any more")?;
+        let grant = self.grant(reservation)?;
         self.splitter.push(bytes);
         let mut passed = Vec::new();
         while let Some(event) = self.splitter.next_event() {
-            let rewritten = match event.data() {
-                Some(data) => {
-                    rewrite(&data, &|listed| shows(grant, listed)).map_err(|_| "an event is not one JSON message")?
-                }
-                None => None,
-            };
-            match rewritten {
-                Some(data) => passed.extend_from_slice(&event.with_data(&data)),
-                None => passed.extend_from_slice(&event.into_bytes()),
-            }
+            passed.append(&mut shown(event, grant)?);
         }
         if self.splitter.pending() as u64 > self.event_bytes_max {
             return Err("an event is over `filtered_bytes_max`");
         }
         Ok(passed)
     }
+
+    /// The last event, where only the end of the stream says that it is whole.
+    fn finish(&mut self, reservation: &Reservation) -> Result<Vec<u8>, &'static str> {
+        let grant = self.grant(reservation)?;
+        self.splitter.finish().map_or(Ok(Vec::new()), |event| shown(event, grant))
+    }
+
+    fn grant<'a>(&self, reservation: &'a Reservation) -> Result<&'a Grant, &'static str> {
+        reservation.tenant().grant(&self.server).ok_or("the server is not granted any more")
+    }
+}
+
+/// An event as the tenant may see it.
+fn shown(event: Event, grant: &Grant) -> Result<Vec<u8>, &'static str> {
+    let Some(data) = event.data() else { return Ok(event.into_bytes()) };
+    let rewritten = rewrite(&data, &|listed| shows(grant, listed)).map_err(|_| "an event is not one JSON message")?;
+    Ok(match rewritten {
+        Some(data) => event.with_data(&data),
+        None => event.into_bytes(),
+    })
 }
 
 impl Drop for Stream {
@@ -259,12 +326,20 @@ impl Drop for Stream {
 }
 
 /// How long an answer that nobody waits for is read. Default 5 minutes: the longest that clients wait.
-const READ_ON: std::time::Duration = std::time::Duration::from_mins(5);
+const READ_ON: Duration = Duration::from_mins(5);
 
 async fn read_on(mut upstream: AnswerBody, reservation: Reservation, status: u16, bytes_out: u64) {
     use http_body_util::BodyExt;
-    let rest = async { while upstream.frame().await.is_some_and(|frame| frame.is_ok()) {} };
-    let outcome = tokio::time::timeout(READ_ON, rest).await.map_or(Outcome::Abandoned, |()| Outcome::Answered);
+    let rest = async {
+        loop {
+            match upstream.frame().await {
+                Some(Ok(_)) => {}
+                Some(Err(_)) => return Outcome::UpstreamError,
+                None => return Outcome::Answered,
+            }
+        }
+    };
+    let outcome = tokio::time::timeout(READ_ON, rest).await.unwrap_or(Outcome::Abandoned);
     let cause = "the client left before the end".to_owned();
     reservation.settle(Settlement { outcome, cause, status, bytes_out });
 }

@@ -85,11 +85,14 @@ pub(crate) async fn read(exchange: &Exchange, limits: ServerLimits, body: &mut I
         return Err(Refusal::new(RefusalCode::UnsupportedMediaType, "the content type is not application/json"));
     }
     let max = usize::try_from(limits.request_bytes_max).unwrap_or(usize::MAX);
+    let too_large = || Refusal::new(RefusalCode::BodyTooLarge, format!("the body is over {max} bytes"));
+    // What says that it is too long is not waited for.
+    if body.size_hint().lower() > max as u64 {
+        return Err(too_large());
+    }
     match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, max).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Refusal::new(RefusalCode::BodyTooLarge, format!("the body is over {max} bytes")))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err(Refusal::new(RefusalCode::InvalidRequest, format!("the body broke off: {error}"))),
         Err(_) => Err(Refusal::new(RefusalCode::BodyTimeout, "the body did not arrive in time")),
     }

@@ -25,6 +25,7 @@ pub use probe::{Probe, ProbeError};
 
 use crate::Gateway;
 use crate::booked::Refused;
+use crate::framing;
 use crate::lease::Lease;
 use crate::pool::{AnswerBody, Body, Unanswered};
 use crate::refusal::{REQUEST_ID, Refusal};
@@ -110,10 +111,19 @@ async fn send(
             Ok(()) => return Ok((reservation, answer)),
             Err(refusal) => refusal,
         },
-        Ok(Err(error)) => Refusal::new(RefusalCode::UpstreamUnreachable, chain(&error)),
+        Ok(Err(error)) => unanswered(&error),
         Err(_) => Refusal::new(RefusalCode::UpstreamTimeout, "no answer within `answer_timeout_ms`"),
     };
     Err(Refused::settled(reservation, refusal))
+}
+
+/// Why there is no answer: nobody was there or the connection broke, or what came is no HTTP.
+fn unanswered(error: &Unanswered) -> Refusal {
+    let code = match error {
+        Unanswered::Exchange(http) if http.is_parse() => RefusalCode::UpstreamInvalid,
+        _ => RefusalCode::UpstreamUnreachable,
+    };
+    Refusal::new(code, chain(error))
 }
 
 type Exchanged = (Reservation, Result<Result<Response<AnswerBody>, Unanswered>, Elapsed>);
@@ -135,8 +145,12 @@ fn answer_timeout(limits: ServerLimits) -> Duration {
     Duration::from_millis(limits.answer_timeout_ms)
 }
 
-/// What an upstream may not tell our client: to authenticate with somebody else, or to go elsewhere.
+/// What an upstream may not tell our client: to authenticate with somebody else, to go elsewhere, or to take for the
+/// answer's end what others would not.
 fn check(answer: &Response<AnswerBody>) -> Result<(), Refusal> {
+    if let Err(cause) = framing::check(answer.headers()) {
+        return Err(Refusal::new(RefusalCode::UpstreamInvalid, format!("the upstream's answer: {cause}")));
+    }
     match answer.status() {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             let cause = format!("the upstream refused our assertion with {}", answer.status());
@@ -175,7 +189,9 @@ async fn reply(
         whole(reservation, request, target, parts.status, body).await?
     } else {
         let rewriting = (read && is_stream).then(|| Rewriting::new(request.server, target.limits.filtered_bytes_max));
-        streamed(gateway, reservation, request, parts.status, body, rewriting)
+        // Between two events a server may work for as long as it likes; an answer in one piece is on its way once begun.
+        let patience = (!is_stream).then(|| answer_timeout(target.limits));
+        streamed(gateway, reservation, request, parts.status, body, rewriting, patience)
     };
     wire::copy_back(&parts.headers, response.headers_mut());
     told::standing(response.headers_mut(), standing);
@@ -237,10 +253,11 @@ fn streamed(
     status: StatusCode,
     body: AnswerBody,
     rewriting: Option<Rewriting>,
+    patience: Option<Duration>,
 ) -> Response<ReplyBody> {
     let long_lived = reservation.is_stream();
     let lease = Lease::new(&gateway.snapshot, reservation.tenant(), request.server, long_lived);
-    let mut stream = Stream::new(body, reservation, status.as_u16()).under(lease);
+    let mut stream = Stream::new(body, reservation, status.as_u16()).under(lease).waiting_for(patience);
     if let Some(rewriting) = rewriting {
         stream = stream.rewriting(rewriting);
     }

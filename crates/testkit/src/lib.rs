@@ -10,6 +10,8 @@ pub mod echo;
 #[cfg(feature = "fixture")]
 pub mod fixture;
 #[cfg(feature = "fixture")]
+pub mod hostile;
+#[cfg(feature = "fixture")]
 pub mod injector;
 
 pub mod args;

@@ -27,6 +27,7 @@ mod connect;
 mod demo;
 mod ends;
 mod fidelity;
+mod hostile;
 mod issuers;
 mod kept_open;
 mod life;

@@ -70,6 +70,11 @@ impl World {
         self.data.path()
     }
 
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The URL of a server at the gateway.
     pub(crate) fn url(&self, server: &str) -> String {
         format!("{}/mcp/{server}", self.public)

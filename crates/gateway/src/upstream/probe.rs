@@ -197,7 +197,7 @@ async fn first_event(mut body: AnswerBody) -> Option<Vec<u8>> {
             return None;
         }
     }
-    None
+    splitter.finish()?.data()
 }
 
 /// The result of an answer; an error is no result.
