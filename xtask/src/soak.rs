@@ -1,11 +1,14 @@
 //! `cargo xtask soak`: the tests that draw at random, at their full counts, the noisy neighbour for as many calls as a
-//! percentile needs, and a thousand changes under load. Too long for every change; what it found and when stands in
-//! docs/soak.md.
+//! percentile needs, a thousand changes under load, then load on a release build for half an hour, with hostile peers
+//! mixed in. Too long for every change; what it found and when stands in docs/soak.md.
+//!
+//! `cargo xtask soak --minutes N` runs the load alone, for so long.
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 
+use crate::process::{release_folder, released};
 use crate::run::{cargo, run};
 use crate::steps::Steps;
 
@@ -15,6 +18,8 @@ const CASES: &str = "20000";
 const CHANGES: &str = "1000";
 /// The crates whose tests draw at random without a process or a network.
 const PACKAGES: [&str; 4] = ["partywall-documents", "partywall-identity", "partywall-mcp", "partywall-tenancy"];
+/// Minutes of load, unless said otherwise.
+const MINUTES: u64 = 30;
 
 /// Calls of the quiet tenant, alone and beside the noise. At 5,000 fifty of them are beyond the 99th percentile.
 const CALLS: &str = "5000";
@@ -27,6 +32,29 @@ pub(crate) fn run_all() -> ExitCode {
 }
 
 fn in_order(steps: &mut Steps) -> Result<()> {
+    let minutes = minutes()?;
+    if minutes.is_none() {
+        draw(steps)?;
+    }
+    steps.step("build", || {
+        run(cargo(&["build", "--release", "--bins", "--package", "partywall-app", "--package", "partywall-testkit"]))
+    })?;
+    steps.step("load", || load(minutes.unwrap_or(MINUTES)))
+}
+
+/// What `--minutes` says.
+fn minutes() -> Result<Option<u64>> {
+    let arguments: Vec<String> = std::env::args().skip(2).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => Ok(None),
+        ["--minutes", number] => {
+            number.parse().map(Some).with_context(|| format!("`{number}` is no number of minutes"))
+        }
+        _ => bail!("usage: cargo xtask soak [--minutes N]"),
+    }
+}
+
+fn draw(steps: &mut Steps) -> Result<()> {
     for package in PACKAGES {
         steps.step(package, || {
             let mut tests = cargo(&["test", "--package", package]);
@@ -48,4 +76,11 @@ fn in_order(steps: &mut Steps) -> Result<()> {
         test.env("PARTYWALL_TEST_CHANGES", CHANGES);
         run(test)
     })
+}
+
+fn load(minutes: u64) -> Result<()> {
+    let mut soak = released("soak");
+    soak.arg("--partywall").arg(release_folder().join("partywall"));
+    soak.arg("--seconds").arg((minutes * 60).to_string());
+    run(soak)
 }

@@ -13,5 +13,7 @@ pub mod fixture;
 pub mod hostile;
 #[cfg(feature = "fixture")]
 pub mod injector;
+#[cfg(feature = "fixture")]
+pub mod soak;
 
 pub mod args;

@@ -42,6 +42,7 @@ mod sessions;
 mod sharing;
 mod sign_in;
 mod smoke;
+mod soak;
 mod streams;
 mod tls;
 mod turns;
