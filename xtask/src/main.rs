@@ -28,7 +28,11 @@ const COMMANDS: &[Command] = &[
     ("test", "sets up what the tests need and runs them all", test::run_all),
     ("bench", "measures against nginx and writes docs/performance.md; needs a quiet machine", bench::run_all),
     ("counts", "counts the instructions of a call's steps and compares with what is checked in", counts::run_all),
-    ("soak", "runs the tests that draw at random or repeat at their full counts, then load for 30 minutes", soak::run_all),
+    (
+        "soak",
+        "runs the tests that draw at random or repeat at their full counts, then load for 30 minutes",
+        soak::run_all,
+    ),
     ("tenants", "measures what none, a thousand and a hundred thousand tenants cost", tenants::run_all),
     ("conformance", "runs the official conformance suite through the gateway", through_gateway::run_all),
 ];

@@ -83,11 +83,10 @@ impl Hostile {
 /// The kinds in a row: rude clients, then clients that call a wrong upstream, by a call and by a list.
 async fn one(kind: usize, target: &Target) {
     // A connection that is refused or reset is what some of them are after.
-    let _ = match RUDE.get(kind) {
-        Some(rude) => rude.act(target).await.map(drop),
-        None => {
-            let at = kind - RUDE.len();
-            target.meet(&WRONG[at / 2], at % 2 == 1).await
-        }
+    let _ = if let Some(rude) = RUDE.get(kind) {
+        rude.act(target).await.map(drop)
+    } else {
+        let at = kind - RUDE.len();
+        target.meet(&WRONG[at / 2], at % 2 == 1).await
     };
 }

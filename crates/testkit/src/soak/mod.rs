@@ -67,12 +67,11 @@ pub async fn run(options: &Options) -> Result<Report> {
     let scene = gateway.furnish(upstream, options)?;
     let memory = Memory::watch(gateway.pid());
     let load = Load::new(&scene);
-    let (saturation, rate) = match options.rate {
-        Some(rate) => (None, rate),
-        None => {
-            let saturation = load.saturate(SATURATING).await;
-            (Some(saturation), saturation * SHARE)
-        }
+    let (saturation, rate) = if let Some(rate) = options.rate {
+        (None, rate)
+    } else {
+        let saturation = load.saturate(SATURATING).await;
+        (Some(saturation), saturation * SHARE)
     };
     let over = Arc::new(AtomicBool::new(false));
     let hostility = Hostility::begin(scene.hostile.clone(), rate / options.honest_to_one_hostile, Arc::clone(&over));

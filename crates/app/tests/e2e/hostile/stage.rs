@@ -49,7 +49,7 @@ impl Stage {
         for _ in 0..20 {
             well(&world, &gus, "globex").await;
         }
-        let watch = Watch::begin(&world, gus);
+        let watch = Watch::begin(&world, &gus);
         Self { world, upstream, target, watch }
     }
 
@@ -73,11 +73,11 @@ impl Stage {
 }
 
 impl Watch {
-    fn begin(world: &World, gus: String) -> Self {
+    fn begin(world: &World, gus: &str) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let (pid, before) = (world.pid(), resident_bytes(world.pid()));
         let most = Arc::new(AtomicU64::new(before));
-        let ask = honest(world, &gus);
+        let ask = honest(world, gus);
         let until = Arc::clone(&over);
         let neighbour = tokio::spawn(async move {
             let mut calls = 0;
