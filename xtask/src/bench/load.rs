@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::figures::Figures;
 use super::nginx::Nginx;
-use super::plan::{ACTIVE, CONNECTIONS, Plan, RATE, USUAL_CONNECTIONS};
+use super::plan::{ACTIVE, ALL_ACTIVE, ALL_ACTIVE_WARMUP_S, CONNECTIONS, Plan, RATE, USUAL_CONNECTIONS};
 use super::world::World;
 use crate::process::released;
 
@@ -62,10 +62,12 @@ pub(super) fn growth(plan: &Plan, worlds: [&World; 3], figures: &mut Figures) ->
         ("1 tenant", one, 1),
         ("10,000 tenants, 100 active", many, ACTIVE),
         ("100,000 tenants, 100 active", most, ACTIVE),
-        ("10,000 tenants, all active", many, 10_000),
+        ("10,000 tenants, all active", many, ALL_ACTIVE),
     ] {
         let tokens = world.tokens(active)?.display().to_string();
         let connections = USUAL_CONNECTIONS.to_string();
+        let longer = Plan { warmup_s: ALL_ACTIVE_WARMUP_S, ..*plan };
+        let plan = if active == ALL_ACTIVE { &longer } else { plan };
         let report = bench(plan, &[&world.url(), "--tokens", &tokens, "--connections", &connections], &[world.pid()])?;
         none_failed(&report)?;
         figures.note(&format!("{name}: cpu"), number(&report, "/cpu/us_per_call")?);

@@ -1,6 +1,7 @@
 //! How much is measured.
 
 /// Rounds, and seconds of each measurement.
+#[derive(Clone, Copy)]
 pub(super) struct Plan {
     pub(super) rounds: u32,
     pub(super) seconds: u32,
@@ -29,3 +30,7 @@ pub(super) const RATE: u32 = 1_000;
 pub(super) const USUAL_CONNECTIONS: u32 = 64;
 /// Tenants that call, unless all do.
 pub(super) const ACTIVE: u32 = 100;
+/// Tenants where all do.
+pub(super) const ALL_ACTIVE: u32 = 10_000;
+/// Seconds of warm-up where all do: until each has called, its token is verified and its connection stands.
+pub(super) const ALL_ACTIVE_WARMUP_S: u32 = 12;

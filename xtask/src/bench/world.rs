@@ -167,7 +167,8 @@ fn documents(jwks: &str, upstream: &str, tenants: u32) -> String {
 "issuer":{{"bench":{{"url":"{ISSUER}","tenant_claim":"tenant","jwks":{jwks}}}}},
 "server":{{"echo":{{"url":"{upstream}","sharing":"stateless"}}}},
 "plan":{{"bench":{{"limits":{{"calls_per_second":1000000,"calls_burst":1000000,"calls_in_flight_max":10000}},
-"servers":{{"echo":{{"placement":"shared","tools":{{"allow":["echo","read_*"],"deny":["delete_*"]}}}}}}}},
+"servers":{{"echo":{{"placement":"shared","tools":{{"allow":["echo","read_*"],"deny":["delete_*"]}},
+"tool_limits":{{"echo":{{"calls_per_second":1000000,"calls_burst":1000000,"calls_in_flight_max":10000}}}}}}}}}},
 "throttled":{{"limits":{{"calls_per_second":1,"calls_burst":1}},
 "servers":{{"echo":{{"placement":"shared","tools":{{"allow":["echo","read_*"],"deny":["delete_*"]}}}}}}}}}},
 "tenant":{{"#
