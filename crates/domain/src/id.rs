@@ -108,7 +108,8 @@ impl TraceId {
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        // 32 hexadecimal digits, as a UUID without hyphens has: written at once, where an integer is written digit by digit.
+        Uuid::from_u128(self.0).simple().fmt(f)
     }
 }
 

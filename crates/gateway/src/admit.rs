@@ -84,8 +84,8 @@ fn check(request: &Request<'_>) -> Result<(), Refusal> {
 fn check_accept(request: &Request<'_>) -> Result<(), Refusal> {
     // A list may stand on several lines (RFC 9110, section 5.3).
     let takes = |kind: &str| {
-        let lines = request.exchange.headers().get_all(http::header::ACCEPT).iter();
-        lines.map(http::HeaderValue::as_bytes).any(|line| has(line, kind) || has(line, "*/*"))
+        let mut lines = request.exchange.headers().get_all(http::header::ACCEPT).iter();
+        lines.any(|line| has(line, kind) || has(line, "*/*"))
     };
     let fits = match (&request.envelope, request.exchange.method() == http::Method::GET) {
         (Some(_), _) => takes("application/json") && takes("text/event-stream"),
@@ -95,9 +95,10 @@ fn check_accept(request: &Request<'_>) -> Result<(), Refusal> {
     if fits { Ok(()) } else { Err(Refusal::new(RefusalCode::NotAcceptable, "the Accept header lacks a type")) }
 }
 
-/// Whether a line has this word, in any case.
-fn has(line: &[u8], word: &str) -> bool {
-    line.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
+/// Whether a line has this word, in any case. Most clients write it as we do.
+fn has(line: &http::HeaderValue, word: &str) -> bool {
+    line.to_str().is_ok_and(|line| line.contains(word))
+        || line.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn check_headers(request: &Request<'_>, envelope: &Envelope<'_>) -> Result<(), Refusal> {

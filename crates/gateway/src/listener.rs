@@ -33,8 +33,6 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long a client may take nothing of what is written to it. Default 30 s: a phone that changes networks comes back
 /// by then, and what such a client holds up is free again.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Header lines of a request. Default 100.
-const HEADERS_MAX: usize = 100;
 /// How long a drain may take before what is left is cut. Default 30 s: the usual grace of an orchestrator.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -119,8 +117,8 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        // A head has at most 100 lines: hyper's own bound, which takes memory for each request where it is set.
         .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(event = event::CONNECTION, cause = %error);

@@ -2,6 +2,9 @@
 
 use std::fmt::{Display, Write as _};
 
+/// Bytes of what a call's span has: three ids with their names.
+const ROOM_BYTES: usize = 192;
+
 /// Members one after the other, each a name and a value.
 #[derive(Default)]
 pub(super) struct Members {
@@ -14,6 +17,11 @@ pub(super) struct Members {
 }
 
 impl Members {
+    /// None yet, with room for a few.
+    pub(super) fn with_room() -> Self {
+        Self { json: String::with_capacity(ROOM_BYTES), names: Vec::with_capacity(4), raw: String::with_capacity(64) }
+    }
+
     pub(super) fn clear(&mut self) {
         self.json.clear();
         self.names.clear();
@@ -81,10 +89,10 @@ impl Members {
 fn escape(json: &mut String, text: &str) {
     json.push('"');
     let mut rest = text;
-    while let Some(at) = rest.find(|char: char| char < ' ' || char == '"' || char == '\\') {
+    // What must be escaped is one byte long, and no part of a longer letter.
+    while let Some(at) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
         let (plain, tail) = rest.split_at(at);
         json.push_str(plain);
-        // All of these are one byte long.
         let (special, tail) = tail.split_at(1);
         match special {
             "\"" | "\\" => {
