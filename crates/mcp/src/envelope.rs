@@ -3,7 +3,7 @@
 //! Members that the gateway decides by may stand once only, under any escape and in one spelling: two readers that
 //! disagree on which of two counts are how a rule is walked around.
 
-mod members;
+pub(crate) mod members;
 mod tenants;
 
 use std::borrow::Cow;

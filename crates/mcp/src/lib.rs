@@ -5,12 +5,15 @@
 //! tenants: what a tenant may see comes in as a predicate.
 
 mod challenge;
+mod edits;
 mod envelope;
 mod error;
 mod headers;
 mod method;
+mod object;
 mod rewrite;
 mod sse;
+pub mod stdio;
 mod version;
 
 pub use challenge::Challenge;

@@ -1,15 +1,10 @@
 //! What the gateway changes in an answer, and nothing else: lists lose what the tenant may not see, `public` caching
 //! becomes `private`, and capabilities lose what is not passed on. All other bytes stay as the server wrote them.
 
-mod edits;
-
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use edits::Edits;
+use crate::edits::Edits;
+use crate::object::{Members, NoObject};
 
 /// What a list has: an entry, with what it is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +25,12 @@ const TASKS: &str = "io.modelcontextprotocol/tasks";
 /// A message that cannot be read as one JSON object, and so may not be passed on where lists must be shortened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable;
+
+impl From<NoObject> for Unreadable {
+    fn from(_: NoObject) -> Self {
+        Self
+    }
+}
 
 /// Whether a list keeps an entry.
 type Keep<'a> = &'a dyn Fn(Listed<'_>) -> bool;
@@ -90,48 +91,6 @@ fn without_tasks(capabilities: &RawValue, edits: &mut Edits<'_>) -> Result<(), U
     }
     edits.thin(capabilities, &offered.all_but("tasks"));
     Ok(())
-}
-
-/// A JSON object as written: names and raw values in order, whatever stands twice standing twice.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'a> Members<'a> {
-    fn of(object: &'a str) -> Result<Self, Unreadable> {
-        serde_json::from_str(object).map_err(|_| Unreadable)
-    }
-
-    /// The members of a value; none where it is no object. An object with names that cannot be read is an error: what
-    /// it lists could not be shortened.
-    fn of_value(value: &'a RawValue) -> Result<Self, Unreadable> {
-        if value.get().starts_with('{') { Self::of(value.get()) } else { Ok(Self(Vec::new())) }
-    }
-
-    /// Each value, with whether it stays when all of this name go.
-    fn all_but(&self, absent: &str) -> Vec<(&'a RawValue, bool)> {
-        self.0.iter().map(|(name, raw)| (*raw, name != absent)).collect()
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-                    members.push((name, map.next_value()?));
-                }
-                Ok(members)
-            }
-        }
-        deserializer.deserialize_map(InOrder).map(Members)
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 /// A text that borrows where it has no escapes, also within an `Option`.
 #[derive(Debug, Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// Makes a struct of the members that count. Each is `None` where it does not stand; one that stands twice, or beside
 /// one that differs in case alone, is an error.
@@ -48,10 +48,10 @@ macro_rules! members {
     };
 }
 
-pub(super) use members;
+pub(crate) use members;
 
 /// Whether a reader that does not mind case takes one for the other. Beside the ASCII letters, two others fold to one.
-pub(super) fn alike(one: &str, other: &str) -> bool {
+pub(crate) fn alike(one: &str, other: &str) -> bool {
     let fold = |c: char| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
