@@ -62,6 +62,14 @@ pub use reply::ReplyBody;
 pub use said::SaidBook;
 pub use upstream::{Probe, ProbeError, Signer};
 
+/// Instances that speak MCP over two byte streams.
+pub mod stdio {
+    pub use crate::upstream::stdio::{
+        Answer, Call, Client, Connection, Described, Dropped, Failure, Messages, Options, Owner, Questions, Reply,
+        Seal, Settings, Ticket, Turned,
+    };
+}
+
 use addresses::Addresses;
 use enter::VERIFICATIONS_MAX;
 use pool::Pools;

@@ -5,6 +5,7 @@
 
 mod assertion;
 mod probe;
+pub(crate) mod stdio;
 mod wire;
 
 use std::sync::Arc;

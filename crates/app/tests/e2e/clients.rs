@@ -252,7 +252,7 @@ fn names(result: &Value, list: &str, name: &str) -> Vec<String> {
 }
 
 /// What `cargo xtask test` installs. A test without it fails: one that is skipped proves nothing and looks green.
-fn tool(variable: &str) -> PathBuf {
+pub(crate) fn tool(variable: &str) -> PathBuf {
     let Some(path) = std::env::var_os(variable) else {
         panic!("`{variable}` is not set; run cargo xtask test, which installs what this needs")
     };

@@ -43,6 +43,7 @@ mod sharing;
 mod sign_in;
 mod smoke;
 mod soak;
+mod stdio_servers;
 mod streams;
 mod tls;
 mod turns;

@@ -1,6 +1,7 @@
-//! The fixture server as a process of its own: `fixture [--listen ADDR] [--eras both|legacy|modern] [--json]`.
+//! The fixture server as a process of its own: `fixture [--listen ADDR | --stdio] [--eras both|legacy|modern] [--json]`.
 //!
-//! Its first line on stdout says where it listens, so that a test can ask for port 0.
+//! Its first line on stdout says where it listens, so that a test can ask for port 0. With `--stdio` it speaks MCP over
+//! stdin and stdout instead.
 
 use std::io::Write;
 
@@ -19,6 +20,9 @@ async fn main() -> anyhow::Result<()> {
         Some("modern") => Eras::Modern,
         Some(other) => bail!("`--eras {other}` is none of both, legacy, modern"),
     };
+    if args::flag("--stdio") {
+        return Ok(fixture::serve_stdio(eras).await?);
+    }
     let listener = TcpListener::bind(args::value("--listen").as_deref().unwrap_or("127.0.0.1:0")).await?;
     writeln!(std::io::stdout(), "listening on http://{}/mcp", listener.local_addr()?)?;
     let options = Options { eras, json: args::flag("--json"), ..Options::default() };

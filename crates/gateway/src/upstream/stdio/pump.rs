@@ -1,0 +1,199 @@
+//! The task that runs one instance's channel: lines in, lines out, replies into mailboxes.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use partywall_mcp::stdio::{Action, Channel, Lines, Reply, Turned};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::commands::{Command, Taken};
+use super::connection::{Health, Settings};
+use super::mailbox::Sender;
+
+/// Lines that the server has not read yet, beyond which no request is taken. Default 64.
+const UNREAD_MAX: usize = 64;
+/// Lines beyond which the server is taken for one that does not read: the answers to its own requests among them.
+/// Default 4,096.
+const UNREAD_AT_ALL_MAX: usize = 4_096;
+/// Bytes that are read at once. Default 64 KiB: what a pipe holds.
+const READ_BYTES: usize = 64 << 10;
+/// How often time is looked at. Default 1 s: the shortest limit is 3 s.
+const TICK: Duration = Duration::from_secs(1);
+
+pub(super) struct Pump<O> {
+    channel: Channel<O>,
+    lines: Lines,
+    health: watch::Sender<Health>,
+    mailboxes: HashMap<u64, (u64, Sender)>,
+    /// Counts the requests that took up a call, so that one that left is not taken for the next.
+    visits: u64,
+    outbox: VecDeque<String>,
+    over: bool,
+}
+
+impl<O: Clone + Eq + Send + 'static> Pump<O> {
+    pub(super) fn new(settings: Settings, health: watch::Sender<Health>) -> Self {
+        Self {
+            channel: Channel::open(settings.options, Instant::now()),
+            lines: Lines::new(settings.line_bytes_max),
+            health,
+            mailboxes: HashMap::new(),
+            visits: 0,
+            outbox: VecDeque::new(),
+            over: false,
+        }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        input: impl AsyncWrite + Send + Unpin + 'static,
+        mut output: impl AsyncRead + Send + Unpin,
+        mut commands: mpsc::Receiver<Command<O>>,
+    ) {
+        // A server that waits until somebody reads what it writes does not read; so writing must not wait in here.
+        let (writer, unwritten) = mpsc::channel(1);
+        let writing = tokio::spawn(write(input, unwritten));
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut piece = vec![0; READ_BYTES];
+        self.perform();
+        while !self.over {
+            let takes = self.outbox.len() < UNREAD_MAX;
+            tokio::select! {
+                permit = writer.reserve(), if !self.outbox.is_empty() => match (permit, self.outbox.pop_front()) {
+                    (Ok(permit), Some(line)) => permit.send(line),
+                    _ => break,
+                },
+                read = output.read(&mut piece) => match read {
+                    Ok(length) if length > 0 => self.arrived(&piece[..length]),
+                    _ => break,
+                },
+                command = commands.recv(), if takes => match command {
+                    Some(command) => self.command(command),
+                    None => break,
+                },
+                _ = tick.tick() => self.tick(),
+            }
+            self.perform();
+        }
+        self.channel.close();
+        self.perform();
+        // Its input closed, the server may end by itself.
+        writing.abort();
+    }
+
+    fn arrived(&mut self, bytes: &[u8]) {
+        self.lines.push(bytes);
+        loop {
+            match self.lines.next_line() {
+                Ok(Some(line)) => self.channel.line(line, Instant::now()),
+                Ok(None) => return,
+                Err(_) => return self.break_off("a line of the server is over its limit"),
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command<O>) {
+        match command {
+            Command::Request { owner, client, body, resume: None, replies, taken } => {
+                let call = self.channel.request(owner, client.as_ref(), &body);
+                self.take(call, replies, taken);
+            }
+            Command::Request { owner, body, resume: Some(call), replies, taken, .. } => {
+                let call = self.channel.resume(&owner, call, &body, Instant::now()).map(|()| call);
+                self.take(call, replies, taken);
+            }
+            Command::Stream { owner, client, replies, taken } => {
+                let call = self.channel.stream(owner, &client);
+                self.take(call, replies, taken);
+            }
+            Command::Notify { owner, body } => self.channel.notify(&owner, &body, Instant::now()),
+            Command::Respond { owner, body, taken } => {
+                let _ = taken.send(self.channel.respond(&owner, &body));
+            }
+            Command::Left(Taken { call, visit }) => {
+                if self.mailboxes.get(&call).is_some_and(|(current, _)| *current == visit) {
+                    self.left(call);
+                }
+            }
+            Command::Forget { owner } => self.channel.forget(&owner),
+        }
+    }
+
+    fn take(
+        &mut self,
+        call: Result<u64, Turned>,
+        replies: Sender,
+        taken: tokio::sync::oneshot::Sender<Result<Taken, Turned>>,
+    ) {
+        self.visits += 1;
+        let visit = self.visits;
+        if let Ok(call) = call {
+            self.mailboxes.insert(call, (visit, replies));
+        }
+        if taken.send(call.map(|call| Taken { call, visit })).is_err()
+            && let Ok(call) = call
+        {
+            // Whoever asked is gone before the call was taken.
+            self.left(call);
+        }
+    }
+
+    fn left(&mut self, call: u64) {
+        self.mailboxes.remove(&call);
+        self.channel.left(call, Instant::now());
+    }
+
+    fn tick(&mut self) {
+        let closed = self.mailboxes.iter().filter(|(_, (_, sender))| sender.is_closed());
+        for call in closed.map(|(call, _)| *call).collect::<Vec<_>>() {
+            self.left(call);
+        }
+        self.channel.tick(Instant::now());
+        let dropped = self.channel.dropped();
+        self.health.send_if_modified(|health| std::mem::replace(&mut health.dropped, dropped) != dropped);
+    }
+
+    /// Does what the channel wants done.
+    fn perform(&mut self) {
+        while let Some(action) = self.channel.next_action() {
+            match action {
+                Action::Write(line) => self.outbox.push_back(line),
+                Action::Reply { call, reply } => self.reply(call, reply),
+                Action::Ready(described) => self.health.send_modify(|health| health.described = Some(described)),
+                Action::Broken(why) => self.break_off(why),
+            }
+        }
+        if self.outbox.len() > UNREAD_AT_ALL_MAX {
+            self.break_off("the server does not read what it is sent");
+        }
+    }
+
+    fn reply(&mut self, call: u64, reply: Reply) {
+        let is_last = !matches!(reply, Reply::More(_));
+        let Some((_, sender)) = self.mailboxes.get(&call) else { return };
+        let sent = sender.send(reply);
+        if !sent {
+            self.left(call);
+        } else if is_last {
+            self.mailboxes.remove(&call);
+        }
+    }
+
+    fn break_off(&mut self, why: &'static str) {
+        self.over = true;
+        self.health.send_modify(|health| health.broken = Some(why));
+    }
+}
+
+async fn write(mut input: impl AsyncWrite + Unpin, mut lines: mpsc::Receiver<String>) {
+    while let Some(mut line) = lines.recv().await {
+        line.push('\n');
+        if input.write_all(line.as_bytes()).await.is_err() || input.flush().await.is_err() {
+            return;
+        }
+    }
+    let _ = input.shutdown().await;
+}
