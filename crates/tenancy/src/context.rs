@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use partywall_domain::{Limits, Revision, TenantId, TenantName};
+use partywall_domain::{Limits, Revision, ServerName, TenantId, TenantName};
 use partywall_identity::Principal;
 
 use crate::grant::Grant;
+use crate::instance::{InstanceKey, Scope};
 use crate::scope;
 use crate::tenant::TenantConfig;
 
@@ -71,6 +72,11 @@ impl TenantContext {
     /// What the tenant may do with a server, if anything.
     pub fn grant(&self, server: &str) -> Option<&Grant> {
         self.config.grant(server)
+    }
+
+    /// The key of this caller's instance of a server; `None` if the server is not granted.
+    pub fn instance(&self, server: &ServerName, scope: Scope<'_>) -> Option<InstanceKey> {
+        self.grant(server.as_str()).map(|_| InstanceKey::of(self, server, scope))
     }
 
     /// The tenant as configured.

@@ -5,6 +5,7 @@
 mod enter;
 mod grants;
 mod house;
+mod instances;
 mod mistakes;
 mod model;
 mod owned;
