@@ -1,0 +1,217 @@
+//! What a tier really enforces on this host, and what somebody requires of it.
+//!
+//! A tier that enforces less than required is refused by name. Nothing is weakened in silence: what is enforced is a
+//! list of guarantees, each with the means that holds it, and an instance's record keeps it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+/// How an instance is kept apart from its host, from the weakest to the strongest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isolation {
+    /// A sandboxed process on the host's kernel.
+    #[default]
+    Process,
+    /// A container.
+    Container,
+    /// A virtual machine with a kernel of its own.
+    Microvm,
+}
+
+impl Isolation {
+    /// The word that documents use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Container => "container",
+            Self::Microvm => "microvm",
+        }
+    }
+}
+
+macro_rules! guarantees {
+    ($($(#[$doc:meta])* $name:ident = $word:literal, $without:literal;)*) => {
+        /// One thing that a tier may enforce.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Guarantee { $($(#[$doc])* $name,)* }
+
+        impl Guarantee {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The word that documents use.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+
+            /// What an operator does about its absence.
+            fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $without,)* }
+            }
+        }
+    };
+}
+
+guarantees! {
+    /// User, process, mount, network, IPC, host name and cgroup namespaces of its own.
+    Namespaces = "namespaces", "let users make user namespaces (`user.max_user_namespaces`)";
+    /// System calls by a list of what may pass.
+    Seccomp = "seccomp", "use a kernel with `CONFIG_SECCOMP_FILTER`";
+    /// A second wall around files, and around signals and abstract sockets from ABI 6 on.
+    Landlock = "landlock", "use a kernel with Landlock among its `lsm=`";
+    /// A uid of the host for each tenant.
+    OwnUid = "own_uid", "run the gateway as root";
+    /// A bound on memory for the whole instance.
+    Memory = "memory", "give the gateway a cgroup with the memory controller";
+    /// A bound on CPU for the whole instance.
+    Cpu = "cpu", "give the gateway a cgroup with the cpu controller";
+    /// A bound on the number of processes.
+    Processes = "processes", "give the gateway a cgroup with the pids controller";
+    /// A bound on open descriptors.
+    Files = "files", "this is a defect: every Linux has it";
+    /// A bound on what a volume holds.
+    Volume = "volume", "no tier of this host bounds a volume; it is watched";
+}
+
+impl fmt::Display for Guarantee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A word that names no guarantee.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is nothing a tier enforces; known: {known}", known = Guarantee::ALL.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", "))]
+pub struct UnknownGuarantee(String);
+
+impl FromStr for Guarantee {
+    type Err = UnknownGuarantee;
+
+    fn from_str(text: &str) -> Result<Self, UnknownGuarantee> {
+        Self::ALL.iter().copied().find(|one| one.as_str() == text).ok_or_else(|| UnknownGuarantee(text.to_owned()))
+    }
+}
+
+/// What must be enforced: a tier at least this strong, with these guarantees. Empty by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Floor {
+    /// The weakest tier that will do.
+    pub isolation: Isolation,
+    /// What it must hold besides.
+    pub guarantees: BTreeSet<Guarantee>,
+}
+
+impl Floor {
+    /// What satisfies both.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.isolation = self.isolation.max(other.isolation);
+        self.guarantees.extend(&other.guarantees);
+        self
+    }
+}
+
+/// What a tier enforces on this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enforced {
+    /// The tier.
+    pub isolation: Isolation,
+    /// What holds, and by which means: `cgroup v1`, `ABI 7`.
+    pub guarantees: BTreeMap<Guarantee, String>,
+    /// What does not, and why.
+    pub missing: BTreeMap<Guarantee, String>,
+}
+
+/// A tier enforces less than is required.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("tier `{}` does not hold {} on this host; {}", tier.as_str(), names(lacking), remedies(lacking))]
+pub struct BelowFloor {
+    /// The tier.
+    pub tier: Isolation,
+    /// What it lacks, with the reason; empty where the tier itself is too weak.
+    pub lacking: Vec<(String, String)>,
+}
+
+fn names(lacking: &[(String, String)]) -> String {
+    lacking.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn remedies(lacking: &[(String, String)]) -> String {
+    lacking.iter().map(|(_, remedy)| remedy.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+impl Enforced {
+    /// Whether it holds what is required; otherwise what it lacks, all of it, by name.
+    pub fn require(&self, floor: &Floor) -> Result<(), BelowFloor> {
+        let tier = (self.isolation < floor.isolation).then(|| {
+            let wanted = floor.isolation.as_str();
+            (format!("isolation:{wanted}"), format!("place it on tier `{wanted}` or require less"))
+        });
+        let missing = floor.guarantees.iter().filter(|one| !self.guarantees.contains_key(one)).map(|one| {
+            let why = self.missing.get(one).map(|why| format!(" ({why})")).unwrap_or_default();
+            (one.to_string(), format!("{}{why}", one.remedy()))
+        });
+        let lacking: Vec<_> = tier.into_iter().chain(missing).collect();
+        if lacking.is_empty() { Ok(()) } else { Err(BelowFloor { tier: self.isolation, lacking }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn enforced(isolation: Isolation, held: &BTreeSet<Guarantee>) -> Enforced {
+        let guarantees = held.iter().map(|one| (*one, "test".to_owned())).collect();
+        Enforced { isolation, guarantees, missing: BTreeMap::new() }
+    }
+
+    fn any_set() -> impl Strategy<Value = BTreeSet<Guarantee>> {
+        proptest::sample::subsequence(Guarantee::ALL.to_vec(), 0..=Guarantee::ALL.len())
+            .prop_map(|list| list.into_iter().collect())
+    }
+
+    fn any_tier() -> impl Strategy<Value = Isolation> {
+        proptest::sample::select(vec![Isolation::Process, Isolation::Container, Isolation::Microvm])
+    }
+
+    proptest! {
+        #[test]
+        fn a_floor_is_reached_exactly_by_what_holds_all_of_it(tier in any_tier(), held in any_set(), wanted in any_tier(), required in any_set()) {
+            let floor = Floor { isolation: wanted, guarantees: required.clone() };
+            let reached = enforced(tier, &held).require(&floor);
+            prop_assert_eq!(reached.is_ok(), tier >= wanted && required.is_subset(&held));
+        }
+
+        #[test]
+        fn two_floors_together_are_reached_by_what_reaches_both(tier in any_tier(), held in any_set(), a in any_set(), b in any_set(), wanted in any_tier()) {
+            let (a, b) = (Floor { isolation: wanted, guarantees: a }, Floor { guarantees: b, ..Floor::default() });
+            let host = enforced(tier, &held);
+            let both = host.require(&a.clone().and(&b)).is_ok();
+            prop_assert_eq!(both, host.require(&a).is_ok() && host.require(&b).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_is_lacking_is_named_with_the_next_step() {
+        let floor = Floor { guarantees: [Guarantee::Memory, Guarantee::Landlock].into(), ..Floor::default() };
+        let told = enforced(Isolation::Process, &BTreeSet::new()).require(&floor).unwrap_err().to_string();
+        let expected = "tier `process` does not hold `landlock`, `memory` on this host; use a kernel with Landlock among \
+                        its `lsm=`; give the gateway a cgroup with the memory controller";
+        assert_eq!(told, expected);
+        let floor = Floor { isolation: Isolation::Microvm, ..Floor::default() };
+        let told = enforced(Isolation::Process, &BTreeSet::new()).require(&floor).unwrap_err().to_string();
+        assert!(told.contains("`isolation:microvm`") && told.ends_with("or require less"), "{told}");
+    }
+
+    #[test]
+    fn a_word_that_is_no_guarantee_is_told_with_those_that_are() {
+        for one in Guarantee::ALL {
+            assert_eq!(one.as_str().parse(), Ok(*one));
+        }
+        let told = "everything".parse::<Guarantee>().unwrap_err().to_string();
+        assert!(told.starts_with("`everything` is nothing a tier enforces; known: `namespaces`, `seccomp`"), "{told}");
+    }
+}
