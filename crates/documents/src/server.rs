@@ -119,6 +119,7 @@ fn limits(mut table: Table<'_>) -> ServerLimits {
     let limits = ServerLimits {
         request_bytes_max: table.number("request_bytes_max", 1024, 1 << 30).unwrap_or(standard.request_bytes_max),
         filtered_bytes_max: table.number("filtered_bytes_max", 1024, 1 << 30).unwrap_or(standard.filtered_bytes_max),
+        reply_bytes_max: table.number("reply_bytes_max", 1024, 1 << 40).unwrap_or(standard.reply_bytes_max),
         calls_in_flight_max: count(&mut table, "calls_in_flight_max").unwrap_or(standard.calls_in_flight_max),
         queue_length_max: count(&mut table, "queue_length_max").unwrap_or(standard.queue_length_max),
         queue_timeout_ms: table.number("queue_timeout_ms", 1, 3_600_000).unwrap_or(standard.queue_timeout_ms),

@@ -65,6 +65,8 @@ pub struct ServerLimits {
     pub request_bytes_max: u64,
     /// Bytes of one message that must be held whole because it is filtered (a list). Default 8 MiB.
     pub filtered_bytes_max: u64,
+    /// Bytes of one answer. Default 64 MiB: a picture or a recording fits, and a server that never ends is cut off.
+    pub reply_bytes_max: u64,
     /// Calls of all tenants being served at the same time; beyond it they wait in turn. Default 1,024: the descriptors that
     /// a process commonly has, beyond which a server fails for everybody.
     pub calls_in_flight_max: u32,
@@ -84,6 +86,7 @@ impl Default for ServerLimits {
         Self {
             request_bytes_max: 4 << 20,
             filtered_bytes_max: 8 << 20,
+            reply_bytes_max: 64 << 20,
             calls_in_flight_max: 1_024,
             queue_length_max: 16,
             queue_timeout_ms: 10_000,

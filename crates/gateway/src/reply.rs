@@ -70,6 +70,8 @@ pub struct Stream {
     upstream: Option<AnswerBody>,
     reservation: Option<Reservation>,
     status: u16,
+    /// Bytes that may still come: a call's answer has an end, a long-lived stream may go on for ever.
+    bytes_left: u64,
     bytes_out: u64,
     rewriting: Option<Rewriting>,
     /// For a long-lived stream: when the node drains, and what to say then.
@@ -108,10 +110,13 @@ pub(crate) fn shows(grant: &Grant, listed: Listed<'_>) -> bool {
 
 impl Stream {
     pub(crate) fn new(upstream: AnswerBody, reservation: Reservation, status: u16) -> Self {
+        let grant = reservation.tenant().grant(&reservation.call().server).filter(|_| !reservation.is_stream());
+        let bytes_left = grant.map_or(u64::MAX, |grant| grant.server().limits.reply_bytes_max);
         Self {
             upstream: Some(upstream),
             reservation: Some(reservation),
             status,
+            bytes_left,
             bytes_out: 0,
             rewriting: None,
             draining: None,
@@ -173,6 +178,10 @@ impl Stream {
             match frame {
                 Some(Ok(frame)) => {
                     let Ok(bytes) = frame.into_data() else { continue };
+                    let Some(left) = self.bytes_left.checked_sub(bytes.len() as u64) else {
+                        return Poll::Ready(Some(Err(self.broke_off("it is over `reply_bytes_max`"))));
+                    };
+                    self.bytes_left = left;
                     match self.pass(bytes) {
                         Some(bytes) if bytes.is_empty() => {}
                         Some(bytes) => {

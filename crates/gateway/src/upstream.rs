@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
+use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use partywall_domain::{Outcome, RefusalCode, ServerLimits};
 use partywall_ledger::{Reservation, Settlement};
@@ -186,6 +187,11 @@ async fn reply(
         Err(refusal) => return Err(Refused::settled(reservation, refusal)),
     };
     ended(gateway, &reservation, request, target, parts.status);
+    let announced = body.size_hint().lower();
+    if announced > target.limits.reply_bytes_max {
+        let cause = format!("the answer is {announced} bytes, over `reply_bytes_max`");
+        return Err(Refused::settled(reservation, Refusal::new(RefusalCode::UpstreamInvalid, cause)));
+    }
     let mut response = if read && !is_stream && parts.status.is_success() {
         whole(reservation, request, target, parts.status, body).await?
     } else {

@@ -1,10 +1,12 @@
 //! Limits as clients meet them: each class by itself, what the answers say of them, and what operators see.
 
 use http::Method;
+use http_body_util::BodyExt;
 use partywall_testkit::fixture::Options;
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Ask};
+use crate::scripted::{Events, Scripted, until};
 use crate::world::{Fixture, World};
 
 /// A demo with a fixture behind it, and acme with limits that a test meets at once: what is used up does not come back
@@ -147,4 +149,46 @@ async fn operators_see_each_limit_who_set_it_and_what_is_left() {
     assert_eq!((value, origin), (9, "tenant"));
     assert!((8..=9).contains(&left.unwrap()), "{left:?}");
     assert_eq!(limit("servers.fixture.tool_limits.\"echo\".calls_in_flight_max"), (4, "tenant", Some(4)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_answer_that_is_too_long_is_cut_off_and_a_stream_is_not() {
+    let mut upstream = Scripted::start().await;
+    let world = World::demo();
+    world.must_apply(&upstream.documents("reply_bytes_max = 2048", ""));
+    let (url, ann) = (world.url("scripted"), world.token("acme", "ann"));
+    let ask = |tool: &str| Ask::modern(&url, &ann, "tools/call", json!({ "name": tool, "arguments": {} }));
+    let long = json!({ "jsonrpc": "2.0", "id": 1, "result": { "content": [], "padding": "x".repeat(4096) } });
+    // One that says how long it is does not begin.
+    let (ask_it, json) = (ask("announced"), [("content-type", "application/json")]);
+    let (answer, ()) =
+        tokio::join!(ask_it.send(), async { upstream.asked().await.answer(200, &json, long.to_string()) });
+    assert_eq!((answer.status.as_u16(), answer.code()), (502, Some(50_200)), "{answer:?}");
+    // One that does not say is cut, and its client does not take what came for all of it.
+    for kind in ["application/json", "text/event-stream"] {
+        let ask_it = ask(kind.split('/').next_back().unwrap());
+        let (answer, feed) = tokio::join!(ask_it.open(), async { upstream.asked().await.begin(kind) });
+        let send = async {
+            feed.event(&long).await;
+            feed.closed().await;
+        };
+        let read = async { answer.into_body().collect().await.map(|body| body.to_bytes().len()) };
+        let (read, ()) = tokio::join!(read, send);
+        assert!(read.is_err(), "{kind}: {read:?} bytes came, and the end");
+        let line = until("the line of the call", || {
+            let lines = world.log_lines(&format!("\"name\":\"{}\"", kind.split('/').next_back().unwrap()));
+            lines.into_iter().find(|line| line["event"] == "call")
+        });
+        let line = line.await;
+        assert_eq!(line["outcome"], "upstream_error", "{line}");
+        assert!(line["cause"].as_str().unwrap().contains("reply_bytes_max"), "{line}");
+    }
+    // A long-lived stream has no length.
+    let listen = Ask::modern(&url, &ann, "subscriptions/listen", json!({}));
+    let (answer, feed) = tokio::join!(listen.open(), async { upstream.asked().await.stream() });
+    let mut events = Events::of(answer);
+    for _ in 0..4 {
+        feed.event(&long).await;
+        assert_eq!(events.message().await["id"], 1);
+    }
 }
