@@ -185,7 +185,7 @@ impl Default for Life {
         Self {
             start_timeout: Duration::from_secs(20),
             freeze_after: Some(Duration::from_secs(30)),
-            stop_after: Duration::from_secs(300),
+            stop_after: Duration::from_mins(5),
             drain_deadline: Duration::from_secs(30),
             stop_grace: Duration::from_secs(5),
             min_warm: false,

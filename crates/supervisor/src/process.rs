@@ -288,6 +288,7 @@ fn lock(path: &Path) -> io::Result<File> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it becomes the error with its path")]
 fn at(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("`{}`: {error}", path.display()))
 }

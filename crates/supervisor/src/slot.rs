@@ -289,7 +289,7 @@ impl Slot {
 
     /// Whether somebody wants an instance, and one may be started.
     fn is_wanted(&self) -> bool {
-        let free = !(self.exclusive && !self.leaving.is_empty());
+        let free = !self.exclusive || self.leaving.is_empty();
         (!self.held.is_empty() || self.life.min_warm) && free && !self.closing
     }
 
@@ -343,7 +343,7 @@ impl Slot {
         let current = match self.current {
             Current::Cold { not_before } => not_before.map(|time| if self.is_wanted() { time } else { time + STABLE }),
             Current::Starting { deadline, .. } => deadline,
-            Current::Warm { leases, idle_since, frozen, .. } if leases == 0 => {
+            Current::Warm { leases: 0, idle_since, frozen, .. } => {
                 let freeze = self.life.freeze_after.filter(|_| !frozen).map(|after| idle_since + after);
                 let stop = (!self.life.min_warm).then(|| idle_since + self.life.stop_after);
                 freeze.into_iter().chain(stop).min()

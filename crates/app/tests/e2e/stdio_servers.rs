@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use crate::clients::tool;
 
 /// How long anything may take, on a slow and busy machine: Node alone takes seconds to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Server {
     _child: Child,

@@ -24,9 +24,9 @@ fn a_legacy_server_is_found_by_any_answer_and_by_none() {
         let mut scene = Scene::open(Options { questions: ALL, ..Options::default() });
         let discover = scene.request("server/discover");
         if silent {
-            scene.wait(Duration::from_secs(4))
+            scene.wait(Duration::from_secs(4));
         } else {
-            scene.fails(&discover["id"], -32_000)
+            scene.fails(&discover["id"], -32_000);
         }
         let initialize = scene.request("initialize");
         assert_eq!(initialize["params"]["capabilities"], json!({"sampling": {}, "elicitation": {}, "roots": {}}));

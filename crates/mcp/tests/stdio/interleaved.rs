@@ -112,7 +112,7 @@ impl Play {
             (self.jobs[at].wire.clone(), self.jobs[at].owner.clone(), self.jobs[at].asked.is_some());
         match self.dice.roll(6) {
             0 => {
-                self.scene.tells("notifications/progress", &json!({"progressToken": wire, "progress": 1, "of": owner}))
+                self.scene.tells("notifications/progress", &json!({"progressToken": wire, "progress": 1, "of": owner}));
             }
             1 => self.scene.tells("notifications/message", &json!({"level": "info", "data": "x", "of": owner})),
             2 | 3 if !busy => {

@@ -15,7 +15,7 @@ fn the_same_id_of_several_clients_is_several_ids_on_the_channel() {
     let calls = ["ann", "bob", "ann"].map(|owner| scene.legacy_call(owner, &tool(1)));
     let ids: Vec<_> = scene.written.iter().rev().take(3).rev().map(|line| id_of(line)).collect();
     for (which, text) in [(2, "third"), (0, "first"), (1, "second")] {
-        scene.answers(&ids[which].clone().into(), &json!({"content": text}));
+        scene.answers(&ids[which].into(), &json!({"content": text}));
     }
     let heard = calls.map(|call| scene.last_heard(call));
     assert_eq!(heard.each_ref().map(|answer| answer["id"].clone()), [json!(1), json!(1), json!(1)]);
@@ -140,9 +140,9 @@ fn a_cancelled_call_keeps_its_turn_until_it_is_answered_or_time_is_up() {
         scene.leaves(ann);
         scene.request("notifications/cancelled");
         if answered {
-            scene.fails(&id, -32_000)
+            scene.fails(&id, -32_000);
         } else {
-            scene.wait(Duration::from_secs(3))
+            scene.wait(Duration::from_secs(3));
         }
         assert_eq!(scene.request("tools/call")["params"]["name"], "t");
         assert_eq!(scene.heard(ann).len(), 0);

@@ -15,7 +15,7 @@ async fn asked(rules: Vec<Egress>, target: &str) -> (String, Vec<Closed>) {
     client.write_all(format!("CONNECT {target} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
     client.shutdown().await.unwrap();
     let mut answer = String::new();
-    timeout(Duration::from_secs(60), client.read_to_string(&mut answer)).await.unwrap().unwrap();
+    timeout(Duration::from_mins(1), client.read_to_string(&mut answer)).await.unwrap().unwrap();
     serving.abort();
     let refused = refused.lock().unwrap().clone();
     (answer, refused)

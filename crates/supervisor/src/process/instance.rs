@@ -66,6 +66,7 @@ impl Instance {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what waiting gave is used up here")]
 fn cause(status: io::Result<ExitStatus>, out_of_memory: u64) -> Cause {
     let Ok(status) = status else { return Cause::NotStarted };
     // A server that lost a child to its limit and went on to end well has ended well.

@@ -279,6 +279,7 @@ struct World {
     exclusive: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "a naive model says each fact by itself")]
 #[derive(Default)]
 struct Alive {
     ready: bool,
@@ -365,7 +366,7 @@ impl World {
                     self.event(Event::Returned { generation: one, count: 1 });
                 }
             }
-            Step::Launch(number) => self.to_one(*number, Event::Launching),
+            Step::Launch(number) => self.send_one(*number, Event::Launching),
             Step::Ready(number) => {
                 if let Some(one) = self.pick(*number) {
                     self.alive.get_mut(&one).unwrap().ready = true;
@@ -401,7 +402,7 @@ impl World {
         }
     }
 
-    fn to_one(&mut self, number: usize, event: impl Fn(Generation) -> Event) {
+    fn send_one(&mut self, number: usize, event: impl Fn(Generation) -> Event) {
         if let Some(one) = self.pick(number) {
             self.event(event(one));
         }

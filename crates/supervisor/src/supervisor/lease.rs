@@ -70,6 +70,7 @@ pub enum StartError {
     Closing,
 }
 
+#[expect(clippy::ref_option, reason = "the error's format hands over a reference to its field")]
 fn because(why: &Option<String>) -> String {
     why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default()
 }

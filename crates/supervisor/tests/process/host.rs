@@ -13,7 +13,7 @@ use partywall_supervisor::process::{ProcessDriver, ProcessSettings};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, BufReader};
 
 /// For what takes milliseconds on a quiet machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// The uid as which these tests run once more.
 const ORDINARY_UID: u32 = 4242;
 

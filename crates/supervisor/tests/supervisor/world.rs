@@ -20,7 +20,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::sync::Mutex as AsyncMutex;
 
 /// For what takes milliseconds on a quiet machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const RESOURCE: &str = "https://mcp.example.com/mcp/notes";
 
 pub(crate) struct World {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines};
 use super::{Answer, Call, Connection, Settings};
 
 /// How long anything may take, on a slow and busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What the pipe holds, in bytes.
 const PIPE_BYTES: usize = 4 << 10;
 
