@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::machine;
-use crate::process::{Process, released};
+use crate::process::{Process, profile, released};
 use crate::run::{cargo, root, run};
 use crate::steps::Steps;
 use figures::Figures;
@@ -34,7 +34,10 @@ pub(crate) fn run_all() -> ExitCode {
 fn in_order(steps: &mut Steps) -> Result<()> {
     steps.step("tools", || machine::program("nginx", "-v", "the measurement"))?;
     steps.step("build", || {
-        run(cargo(&["build", "--release", "--bins", "--package", "partywall-app", "--package", "partywall-testkit"]))
+        let profile = profile();
+        let mut build = cargo(&["build", "--profile", &profile, "--bins"]);
+        build.args(["--package", "partywall-app", "--package", "partywall-testkit"]);
+        run(build)
     })?;
     let plan = Plan::of_environment();
     let folder = root().join(format!("target/bench-{}", std::process::id()));

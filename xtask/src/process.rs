@@ -12,15 +12,20 @@ pub(crate) fn binary(name: &str) -> Command {
     Command::new(own.with_file_name(name))
 }
 
-/// A binary that was built for release; `target` is where Cargo builds.
-pub(crate) fn released(name: &str) -> Command {
-    Command::new(release_folder().join(name))
+/// The environment variable that says with which of Cargo's profiles measurements are built.
+const PROFILE: &str = "PARTYWALL_BENCH_PROFILE";
+
+/// The profile with which measurements are built: `release`, unless the environment says `dist`, which takes long to
+/// build.
+pub(crate) fn profile() -> String {
+    std::env::var(PROFILE).unwrap_or_else(|_| "release".to_owned())
 }
 
-/// Where Cargo puts what it builds for release: beside the folder in which this program lies.
-pub(crate) fn release_folder() -> PathBuf {
+/// A binary that was built with that profile. Cargo puts it beside the folder in which this program lies.
+pub(crate) fn released(name: &str) -> Command {
     let own = std::env::current_exe().unwrap_or_default();
-    own.parent().and_then(|folder| folder.parent()).unwrap_or(&own).join("release")
+    let target: PathBuf = own.parent().and_then(|folder| folder.parent()).unwrap_or(&own).to_owned();
+    Command::new(target.join(profile()).join(name))
 }
 
 /// A program in the background, ended when it is dropped.

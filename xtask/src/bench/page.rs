@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use super::figures::{Figures, Spread};
 use super::plan::{ACTIVE, CONNECTIONS, Plan, RATE, USUAL_CONNECTIONS};
+use crate::process::profile;
 use crate::run::root;
 
 /// What stands on the page before the figures.
@@ -55,7 +56,7 @@ fn machine(text: &mut String, plan: &Plan) -> Result<()> {
         kilobytes / 1024.0 / 1024.0,
         said("uname", &["-r"])?
     )?;
-    writeln!(text, "| built with | {}, `--release` |", said("rustc", &["--version"])?)?;
+    writeln!(text, "| built with | {}, `--profile {}` |", said("rustc", &["--version"])?, profile())?;
     writeln!(
         text,
         "| command | `cargo xtask bench`: {} rounds, {} s each after {} s of warm-up |",
