@@ -79,6 +79,8 @@ pub struct Stream {
     /// How long it may go on. Asked once the answer has kept us waiting: most answers never do.
     lease: Option<Lease>,
     waited: bool,
+    /// It broke off, and the client is yet to be told.
+    broken: Option<BrokenOff>,
     /// How long it may take from one piece to the next, looked at as often as the lease is; none: as long as it likes.
     patience: Option<Duration>,
     waiting_since: Option<Instant>,
@@ -122,6 +124,7 @@ impl Stream {
             draining: None,
             lease: None,
             waited: false,
+            broken: None,
             patience: None,
             waiting_since: None,
             outlives_client: false,
@@ -154,6 +157,9 @@ impl Stream {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        if let Some(broken) = self.broken.take() {
+            return Poll::Ready(Some(Err(broken)));
+        }
         loop {
             if let Some(last) = self.drained(cx) {
                 self.end(Outcome::Answered, "the node drained");
@@ -170,7 +176,7 @@ impl Stream {
                     continue;
                 }
                 if self.waited_out() {
-                    return Poll::Ready(Some(Err(self.broke_off("nothing came for `answer_timeout_ms`"))));
+                    return self.break_off("nothing came for `answer_timeout_ms`", cx);
                 }
                 return Poll::Pending;
             };
@@ -179,7 +185,7 @@ impl Stream {
                 Some(Ok(frame)) => {
                     let Ok(bytes) = frame.into_data() else { continue };
                     let Some(left) = self.bytes_left.checked_sub(bytes.len() as u64) else {
-                        return Poll::Ready(Some(Err(self.broke_off("it is over `reply_bytes_max`"))));
+                        return self.break_off("it is over `reply_bytes_max`", cx);
                     };
                     self.bytes_left = left;
                     match self.pass(bytes) {
@@ -194,7 +200,7 @@ impl Stream {
                         None => return Poll::Ready(None),
                     }
                 }
-                Some(Err(error)) => return Poll::Ready(Some(Err(self.broke_off(&error.to_string())))),
+                Some(Err(error)) => return self.break_off(&error.to_string(), cx),
                 None => {
                     let last = self.finish();
                     return Poll::Ready((!last.is_empty()).then(|| Ok(Frame::data(last))));
@@ -217,10 +223,14 @@ impl Stream {
         self.waiting_since.get_or_insert_with(Instant::now).elapsed() >= patience
     }
 
-    fn broke_off(&mut self, why: &str) -> BrokenOff {
+    /// Ends a broken answer. The client is told at the next poll: what came before the break, be it the head alone, would
+    /// else be dropped unsent with it.
+    fn break_off(&mut self, why: &str, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let cause = format!("the answer broke off: {why}");
         self.end(Outcome::UpstreamError, &cause);
-        BrokenOff(cause)
+        self.broken = Some(BrokenOff(cause));
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// The upstream has said all: what was held back goes, if it is whole.
