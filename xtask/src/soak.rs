@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{release_folder, released};
+use crate::process::released;
 use crate::run::{cargo, run};
 use crate::steps::Steps;
 
@@ -80,7 +80,7 @@ fn draw(steps: &mut Steps) -> Result<()> {
 
 fn load(minutes: u64) -> Result<()> {
     let mut soak = released("soak");
-    soak.arg("--partywall").arg(release_folder().join("partywall"));
+    soak.arg("--partywall").arg(released("partywall").get_program());
     soak.arg("--seconds").arg((minutes * 60).to_string());
     run(soak)
 }

@@ -98,12 +98,8 @@ impl Assembly {
         }
         let signer = Signer::new(public_url.as_str(), &keys.signing_key(&store, &authority, keys::ASSERTIONS)?)
             .map_err(|why| anyhow!(why))?;
-        let running = Running {
-            admin: url_of(&admin)?,
-            public: public_url.as_str().to_owned(),
-            issuer: issuer.as_ref().map(url_of).transpose()?,
-            pid: std::process::id(),
-        };
+        let (issuer_url, public) = (issuer.as_ref().map(url_of).transpose()?, public_url.as_str().to_owned());
+        let running = Running { admin: url_of(&admin)?, public, issuer: issuer_url, pid: std::process::id() };
         let issuers_keys = Arc::new(HttpKeySource::new(vec![listening, admin.local_addr()?]));
         let gateway = Arc::new(Gateway::new(partywall_gateway::Parts {
             snapshot: follower.snapshot(),

@@ -77,17 +77,19 @@ impl Gateway {
         let (parts, mut body) = request.into_parts();
         let peer = self.public_url.client(peer, &parts.headers);
         let exchange = Exchange::new(parts, peer);
-        let mut response = self.answer_to(&exchange, &mut body).await;
-        if !read_out(&exchange, &mut body).await {
+        let framed = framing::check(exchange.headers());
+        let mut response = match framed {
+            Ok(()) => self.answer_to(&exchange, &mut body).await,
+            Err(cause) => self.turn_away(&exchange, Refusal::new(RefusalCode::InvalidRequest, cause), None),
+        };
+        // Where nobody can say for sure where a request ends, what follows it may be smuggled: it is not read.
+        if framed.is_err() || !read_out(&exchange, &mut body).await {
             response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
         }
         response
     }
 
     async fn answer_to(&self, exchange: &Exchange, body: &mut Incoming) -> Response<ReplyBody> {
-        if let Err(cause) = framing::check(exchange.headers()) {
-            return self.turn_away(exchange, Refusal::new(RefusalCode::InvalidRequest, cause), None);
-        }
         if let Err(cause) = self.public_url.check(&exchange.parts.uri, exchange.headers()) {
             return self.turn_away(exchange, Refusal::new(RefusalCode::ForeignOrigin, cause), None);
         }

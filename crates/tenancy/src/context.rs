@@ -76,7 +76,7 @@ impl TenantContext {
 
     /// The key of this caller's instance of a server; `None` if the server is not granted.
     pub fn instance(&self, server: &ServerName, scope: Scope<'_>) -> Option<InstanceKey> {
-        self.grant(server.as_str()).map(|_| InstanceKey::of(self, server, scope))
+        self.grant(server.as_str()).map(|_| InstanceKey::of(&self.principal, self.id(), server, scope))
     }
 
     /// The tenant as configured.

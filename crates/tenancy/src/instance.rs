@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use partywall_domain::{IssuerName, ServerName, TenantId};
-
-use crate::context::TenantContext;
+use partywall_identity::Principal;
 
 /// For whom one instance of a server stands: the catalog's `instance_per`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +30,9 @@ pub struct InstanceKey {
 }
 
 impl InstanceKey {
-    pub(crate) fn of(context: &TenantContext, server: &ServerName, scope: Scope<'_>) -> Self {
-        let principal = context.principal();
-        let tenant = (scope != Scope::All).then(|| context.id());
+    /// For a context alone: it knows which tenant its principal entered.
+    pub(crate) fn of(principal: &Principal, tenant: TenantId, server: &ServerName, scope: Scope<'_>) -> Self {
+        let tenant = (scope != Scope::All).then_some(tenant);
         let subject = matches!(scope, Scope::Subject | Scope::Session(_))
             .then(|| (principal.issuer().clone(), principal.subject().into()));
         let session = match scope {

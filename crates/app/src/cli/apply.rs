@@ -39,8 +39,9 @@ fn tell_applied(applied: &Applied, output: Format) -> anyhow::Result<ExitCode> {
             let rows = applied.changes.iter();
             let rows = rows.map(|change| [change.kind.clone(), change.name.clone(), change.change.as_str().to_owned()]);
             print::data(&print::table(["kind", "name", "change"], rows))?;
+            // What was done is told in a word each; what would be done, field by field.
             let lines = fields::lines(&applied.changes);
-            if !lines.is_empty() {
+            if applied.enforced.is_none() && !lines.is_empty() {
                 print::data(&format!("\n{lines}"))?;
             }
         }
