@@ -75,7 +75,8 @@ pub(crate) struct Inner {
 pub(crate) struct Ceilings {
     pub(crate) files: u64,
     pub(crate) file_bytes: u64,
-    pub(crate) processes: u64,
+    /// Only where no cgroup counts them, and who was refused.
+    pub(crate) processes: Option<u64>,
     /// Only where no cgroup bounds the whole.
     pub(crate) data_bytes: Option<u64>,
 }

@@ -171,6 +171,7 @@ impl ProcessDriver {
     fn inner(&self, launch: &Launch, binds: Vec<Bind>) -> Inner {
         let limits = &launch.limits;
         let no_group = self.cgroups.version("memory").is_none();
+        let uncounted = self.cgroups.version("pids").is_none();
         Inner {
             command: launch.command.clone(),
             arguments: launch.arguments.clone(),
@@ -180,7 +181,7 @@ impl ProcessDriver {
             limits: Ceilings {
                 files: limits.files_max.into(),
                 file_bytes: limits.file_bytes_max,
-                processes: u64::from(limits.processes_max) + crate::cgroup::KEEPERS,
+                processes: uncounted.then(|| u64::from(limits.processes_max) + crate::cgroup::KEEPERS),
                 data_bytes: no_group.then_some(limits.memory_bytes),
             },
             binds,

@@ -68,7 +68,7 @@ fn ceilings(limits: &Ceilings) -> Step {
         (Resource::RLIMIT_CORE, Some(0)),
         (Resource::RLIMIT_NOFILE, Some(limits.files)),
         (Resource::RLIMIT_FSIZE, Some(limits.file_bytes)),
-        (Resource::RLIMIT_NPROC, Some(limits.processes)),
+        (Resource::RLIMIT_NPROC, limits.processes),
         (Resource::RLIMIT_DATA, limits.data_bytes),
         (Resource::RLIMIT_MEMLOCK, Some(64 << 10)),
         (Resource::RLIMIT_MSGQUEUE, Some(0)),

@@ -142,6 +142,7 @@ fn keep_capabilities_over_exec() -> Step {
 fn signals() -> Step<SignalFd> {
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGTERM);
+    mask.add(Signal::SIGQUIT);
     mask.thread_block().map_err(told("cannot hold back signals"))?;
     SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC).map_err(told("cannot take signals"))
 }
@@ -165,8 +166,11 @@ fn keep(gateway: &impl AsFd, signals: &SignalFd, mut inside: Child) -> Step<u8> 
         if gone {
             return Err("the gateway is gone; the server is ended with it".to_owned());
         }
-        if signal && signals.read_signal().is_ok() {
-            let _ = kill(Pid::from_raw(id.as_raw_nonzero().get()), Signal::SIGTERM);
+        if signal && let Ok(Some(taken)) = signals.read_signal() {
+            // Asked by `SIGQUIT` it ends the box by force, and is still there to see all of it gone.
+            let force = taken.ssi_signo == Signal::SIGQUIT as u32;
+            let _ =
+                kill(Pid::from_raw(id.as_raw_nonzero().get()), if force { Signal::SIGKILL } else { Signal::SIGTERM });
         }
     }
 }

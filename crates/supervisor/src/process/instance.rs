@@ -89,8 +89,10 @@ impl Control for Instance {
 
     fn kill(&self) {
         self.group.freeze(false);
-        self.group.kill();
-        self.signal(Signal::KILL);
+        // With a group the keeper goes too, which may not have joined it yet. Without one it is the keeper that ends the
+        // box, and stays to see all of it gone.
+        let force = if self.group.kill() { Signal::KILL } else { Signal::QUIT };
+        self.signal(force);
     }
 
     fn freeze(&self, frozen: bool) -> bool {

@@ -1,7 +1,7 @@
 //! The life of one instance, from its place to its end.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -11,6 +11,9 @@ use crate::driver::{Control, NotStarted, Order, Owner, Running};
 use crate::launch::Launch;
 use crate::output;
 use crate::slot::{Event, Generation};
+
+/// For an instance that does not answer to end by itself. 500 ms: an interpreter that failed takes a while to go.
+const OWN_END: Duration = Duration::from_millis(500);
 
 pub(super) async fn run<C: Connect>(
     cell: Arc<Cell<C>>,
@@ -78,6 +81,8 @@ async fn live<C: Connect>(
             None
         }
         Err(why) => {
+            // One that closed its streams is about to end, and its own end says more than ours.
+            let _ = tokio::time::timeout(OWN_END, control.ended()).await;
             control.kill();
             Some(why)
         }

@@ -186,8 +186,8 @@ def fork_without_end():
     return told(action)
 def fill_the_disk():
     def action():
-        with open("/tmp/fill", "wb") as file:
-            for _ in range(1 << 12):
+        for number in range(1 << 12):
+            with open(f"/tmp/fill{number}", "wb") as file:
                 file.write(bytes(1 << 20))
     return told(action)
 def fill_the_disk_with_names():

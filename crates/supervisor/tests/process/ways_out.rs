@@ -34,7 +34,7 @@ const WAYS: &[(&str, &[&str])] = &[
     ("make_a_device", &["EACCES", "EPERM"]),
     ("open_the_hosts_memory", &["ENOENT", "EACCES"]),
     ("open_the_kernels_memory", &["EACCES", "EPERM", "ENOENT"]),
-    ("press_sysrq", &["EACCES"]),
+    ("press_sysrq", &["EACCES", "ENOENT"]),
     ("set_a_kernel_setting", &["EACCES"]),
     ("open_by_handle", &["EPERM"]),
     ("leave_by_chroot", &["EPERM"]),
