@@ -12,9 +12,10 @@ async fn every_answer_is_its_calls_and_every_call_is_in_the_books() {
         partywall: PARTYWALL.into(),
         log_file: Some(log_file()),
         duration: Duration::from_secs(5),
-        // Few enough for a debug build, and so many hostile peers that every kind is there.
-        rate: Some(60.0),
-        honest_to_one_hostile: 2.0,
+        // Few enough for a debug build on a machine that does something else beside it. Which kinds of hostile peers come
+        // is the long run's matter: `hostile` tries each by itself.
+        rate: Some(20.0),
+        honest_to_one_hostile: 10.0,
         tenants: 16,
     };
     let report = run(&options).await.unwrap();
