@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use ipnet::IpNet;
-use partywall_control::{Control, Parts};
+use partywall_control::{BoxFuture, Control, Parts};
 use partywall_domain::event;
 use partywall_gateway::{AddressLimits, Gateway, PublicUrl, SaidBook, Signer};
-use partywall_identity::{Job, Operator, OperatorKey, SystemAuthority};
+use partywall_identity::{Issuer, Job, Operator, OperatorKey, SystemAuthority};
 use partywall_ledger::Ledger;
 use partywall_node::Follower;
 use partywall_store::Store;
@@ -21,7 +21,7 @@ use crate::key_source::HttpKeySource;
 use crate::keys::{self, KeyRing};
 use crate::ports::{GatewayProber, ThisNode};
 use crate::vitals::ThisProcess;
-use crate::{log, refresh, tls};
+use crate::{log, refresh, tls, traces};
 
 /// The name under which the first operator's deeds are on record.
 const BOOTSTRAP: &str = "bootstrap";
@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) metrics_tenants_max: usize,
     /// What the log could not take.
     pub(crate) log_losses: log::Losses,
+    /// Where spans of calls go; none: nowhere.
+    pub(crate) otlp: Option<traces::Otlp>,
     /// Where a development issuer serves; none: no document may trust one.
     pub(crate) development: Option<SocketAddr>,
 }
@@ -69,6 +71,9 @@ pub(crate) struct Assembly {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) running: Running,
     pub(crate) stop: CancellationToken,
+    /// Cancelled when the last call has ended.
+    drained: CancellationToken,
+    traces: Option<BoxFuture<'static, ()>>,
     issuers_keys: Arc<HttpKeySource>,
     ledger: Ledger,
     /// For the development issuer, until somebody takes it.
@@ -93,13 +98,9 @@ impl Assembly {
         let ledger = open_books(&plan.data)?;
         let stop = CancellationToken::new();
         let follower = Follower::start(store.clone(), Arc::clone(&authority), &stop).await?;
-        if plan.development.is_none() {
-            refuse_development(&follower)?;
-        }
-        let signer = Signer::new(public_url.as_str(), &keys.signing_key(&store, &authority, keys::ASSERTIONS)?)
-            .map_err(|why| anyhow!(why))?;
-        let (issuer_url, public) = (issuer.as_ref().map(url_of).transpose()?, public_url.as_str().to_owned());
-        let running = Running { admin: url_of(&admin)?, public, issuer: issuer_url, pid: std::process::id() };
+        refuse_development(&plan, &follower)?;
+        let signer = signer(&public_url, &keys, &store, &authority)?;
+        let running = running(&public_url, &admin, issuer.as_ref())?;
         let issuers_keys = Arc::new(HttpKeySource::new(vec![listening, admin.local_addr()?]));
         let gateway = Arc::new(Gateway::new(partywall_gateway::Parts {
             snapshot: follower.snapshot(),
@@ -112,6 +113,9 @@ impl Assembly {
             keys: Arc::clone(&issuers_keys) as _,
             upstream_tls: tls::upstreams(&plan.upstreams)?,
         }));
+        let drained = CancellationToken::new();
+        let spans = Arc::<traces::Counts>::default();
+        let traces = tell_spans(&plan, &ledger, &spans, &drained)?;
         let control = Control::new(Parts {
             store: store.clone(),
             authority: Arc::clone(&authority),
@@ -121,7 +125,7 @@ impl Assembly {
             fleet: Arc::new(ThisNode(follower.enforcement())),
             keys: Arc::clone(&issuers_keys) as _,
             ledger: ledger.clone(),
-            vitals: Arc::new(ThisProcess::new(plan.log_losses, stop.clone())),
+            vitals: Arc::new(ThisProcess::new(plan.log_losses, spans, stop.clone())),
             metrics_tenants_max: plan.metrics_tenants_max,
             public_url: running.public.clone(),
             snapshot: follower.snapshot(),
@@ -138,6 +142,8 @@ impl Assembly {
             gateway,
             running,
             stop,
+            drained,
+            traces,
             issuers_keys,
             ledger,
             issuer,
@@ -156,8 +162,10 @@ impl Assembly {
             tasks.spawn(partywall_gateway::serve(Arc::clone(&self.gateway), self.front, self.tls, self.stop.clone()));
         let router = partywall_control::router(self.control);
         // The admin side answers until the last call has ended: that the node drains is asked there.
-        let drained = CancellationToken::new();
-        let admin = axum::serve(self.admin, router).with_graceful_shutdown(drained.clone().cancelled_owned());
+        let admin = axum::serve(self.admin, router).with_graceful_shutdown(self.drained.clone().cancelled_owned());
+        if let Some(traces) = self.traces {
+            tasks.spawn(traces);
+        }
         tasks.spawn(
             async move { admin.await.map_err(|error| tracing::warn!(event = event::CONNECTION, cause = %error)) },
         );
@@ -172,10 +180,11 @@ impl Assembly {
         self.stop.cancel();
         tracing::info!(event = event::DRAINING);
         let cut = front.await.unwrap_or_default();
-        drained.cancel();
+        self.drained.cancel();
         tasks.close();
-        // What is left of the admin side is an operator's open connection; it does not hold the process.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), tasks.wait()).await;
+        // What is left of the admin side is an operator's open connection; it does not hold the process. The last spans
+        // have their own time.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(3), tasks.wait()).await;
         drop(self.follower);
         tracing::info!(event = event::STOPPED, connections_cut = cut);
         done
@@ -212,6 +221,15 @@ fn url_of(listener: &TcpListener) -> std::io::Result<String> {
     Ok(format!("http://{}", listener.local_addr()?))
 }
 
+fn running(public: &PublicUrl, admin: &TcpListener, issuer: Option<&TcpListener>) -> std::io::Result<Running> {
+    Ok(Running {
+        admin: url_of(admin)?,
+        public: public.as_str().to_owned(),
+        issuer: issuer.map(url_of).transpose()?,
+        pid: std::process::id(),
+    })
+}
+
 async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}; is another partywall running? choose another address with `{flag}`, port 0 for any")
@@ -243,6 +261,19 @@ fn open_books(data: &Data) -> anyhow::Result<Ledger> {
     Ok(ledger)
 }
 
+/// Begins to tell spans, where somebody wants them; what sends them is to be run.
+fn tell_spans(
+    plan: &Plan,
+    ledger: &Ledger,
+    counts: &Arc<traces::Counts>,
+    drained: &CancellationToken,
+) -> anyhow::Result<Option<BoxFuture<'static, ()>>> {
+    let Some(otlp) = &plan.otlp else { return Ok(None) };
+    let (queue, sending) = traces::start(otlp, tls::upstreams(&plan.upstreams)?, counts, drained.clone())?;
+    ledger.tell(Arc::new(queue));
+    Ok(Some(Box::pin(sending)))
+}
+
 /// The operator's token of the first start: made once, readable by the owner of the data folder.
 fn operator(data: &Data) -> anyhow::Result<(OperatorKey, Operator)> {
     let (token, _) = data.secret("operator.token", keys::random)?;
@@ -254,9 +285,10 @@ fn operator(data: &Data) -> anyhow::Result<(OperatorKey, Operator)> {
 }
 
 /// Whoever has the data folder of a development issuer can be anybody: no real tenant stands behind such a door.
-fn refuse_development(follower: &Follower) -> anyhow::Result<()> {
+fn refuse_development(plan: &Plan, follower: &Follower) -> anyhow::Result<()> {
     let snapshot = follower.snapshot().load_full();
-    match snapshot.issuers().find(|issuer| issuer.settings().development) {
+    let foreign = |issuer: &&Issuer| issuer.settings().development && plan.development.is_none();
+    match snapshot.issuers().find(foreign) {
         Some(issuer) => Err(anyhow!(
             "the store trusts the development issuer `{}`, whose tokens anybody with its data folder can make; use a data \
              folder of its own for `serve`, or run `partywall demo`",
@@ -264,6 +296,11 @@ fn refuse_development(follower: &Follower) -> anyhow::Result<()> {
         )),
         None => Ok(()),
     }
+}
+
+/// What signs assertions in the name of this gateway.
+fn signer(url: &PublicUrl, keys: &KeyRing, store: &Store, authority: &SystemAuthority) -> anyhow::Result<Signer> {
+    Signer::new(url.as_str(), &keys.signing_key(store, authority, keys::ASSERTIONS)?).map_err(|why| anyhow!(why))
 }
 
 fn remembered(store: &Store, authority: &SystemAuthority) -> anyhow::Result<SaidBook> {

@@ -81,6 +81,7 @@ pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
         upstreams: Upstreams::default(),
         metrics_tenants_max: METRICS_TENANTS,
         log_losses: log.losses(),
+        otlp: None,
         development: Some(demo.issuer_listen),
     })
     .await?;

@@ -20,6 +20,7 @@ mod refresh;
 mod serve;
 mod settings;
 mod tls;
+mod traces;
 mod vitals;
 
 use std::process::ExitCode;

@@ -28,6 +28,7 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         upstreams: settings.upstreams,
         metrics_tenants_max: settings.metrics_tenants_max,
         log_losses: log.losses(),
+        otlp: settings.otlp,
         development: None,
     })
     .await?;

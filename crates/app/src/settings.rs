@@ -11,6 +11,7 @@ use partywall_gateway::AddressLimits;
 use partywall_ledger::Rate;
 
 use crate::tls::{Pair, Upstreams};
+use crate::traces::Otlp;
 
 /// What `serve` needs to know before it can read any document.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) upstreams: Upstreams,
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) metrics_tenants_max: usize,
+    pub(crate) otlp: Option<Otlp>,
 }
 
 /// The front listener's address unless said otherwise.
@@ -42,6 +44,9 @@ const OFFLINE: &str = "offline_access";
 
 /// Tenants that `/metrics` names unless said otherwise: as many lines as a chart can show and a person can tell apart.
 pub(crate) const METRICS_TENANTS: usize = 20;
+/// Of a hundred calls, how many spans go to the collector unless said otherwise: at a thousand calls a second a hundred
+/// spans, which a small collector takes.
+const SAMPLE_PERCENT: u8 = 10;
 /// Most tenants that it may be told to name: beyond it a scrape is megabytes, and what keeps the series groans.
 const METRICS_TENANTS_MAX: u64 = 1_000;
 
@@ -110,6 +115,7 @@ impl Settings {
         let upstreams = table.table("upstream_tls").map(upstreams).unwrap_or_default();
         let log_file = table.text("log_file").map(PathBuf::from);
         let metrics_tenants_max = metrics_tenants(&mut table);
+        let otlp = otlp(&mut table);
         table.finish();
         Some(Self {
             data: data?,
@@ -125,8 +131,32 @@ impl Settings {
             upstreams,
             log_file,
             metrics_tenants_max,
+            otlp,
         })
     }
+}
+
+fn otlp(table: &mut Table<'_>) -> Option<Otlp> {
+    let endpoint = table.text("otlp_endpoint").map(str::to_owned);
+    let percent = table.number("otlp_sample_percent", 1, 100);
+    let sample_percent = percent.and_then(|percent| u8::try_from(percent).ok()).unwrap_or(SAMPLE_PERCENT);
+    let endpoint = match endpoint {
+        Some(endpoint) => endpoint,
+        None if percent.is_some() => {
+            table.mistake(
+                "otlp_endpoint",
+                "`otlp_sample_percent` says how many spans go there; say where, or leave it out",
+            );
+            return None;
+        }
+        None => return None,
+    };
+    let is_url = |uri: http::Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
+    if !endpoint.parse().is_ok_and(is_url) {
+        let why = format!("`{endpoint}` is not the URL of a collector; write for example `http://127.0.0.1:4318`");
+        table.mistake("otlp_endpoint", why);
+    }
+    Some(Otlp { endpoint, sample_percent })
 }
 
 fn metrics_tenants(table: &mut Table<'_>) -> usize {

@@ -1,6 +1,7 @@
 //! What this process knows of itself, for whoever watches it.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use partywall_control::{Process, Vitals};
@@ -9,18 +10,20 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio_util::sync::CancellationToken;
 
 use crate::log::Losses;
+use crate::traces::Counts;
 
 pub(crate) struct ThisProcess {
     losses: Losses,
+    spans: Arc<Counts>,
     stop: CancellationToken,
     started_s: f64,
 }
 
 impl ThisProcess {
     /// A process that began a moment ago and is about to end once `stop` is cancelled.
-    pub(crate) fn new(losses: Losses, stop: CancellationToken) -> Self {
+    pub(crate) fn new(losses: Losses, spans: Arc<Counts>, stop: CancellationToken) -> Self {
         let started_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        Self { losses, stop, started_s }
+        Self { losses, spans, stop, started_s }
     }
 }
 
@@ -31,6 +34,14 @@ impl Vitals for ThisProcess {
 
     fn log_lines_dropped(&self) -> u64 {
         self.losses.count()
+    }
+
+    fn spans_sent(&self) -> u64 {
+        self.spans.sent()
+    }
+
+    fn spans_dropped(&self) -> u64 {
+        self.spans.dropped()
     }
 
     fn process(&self) -> Process {
@@ -69,7 +80,7 @@ mod tests {
     #[test]
     fn a_process_knows_what_it_uses() {
         let log = crate::log::Writer::start(Box::new(std::io::sink())).unwrap();
-        let this = ThisProcess::new(log.losses(), CancellationToken::new());
+        let this = ThisProcess::new(log.losses(), Arc::default(), CancellationToken::new());
         let before = this.process();
         let files: Vec<_> = (0..10).map(|_| fs::File::open("/proc/self/statm").unwrap()).collect();
         let now = this.process();

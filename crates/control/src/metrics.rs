@@ -37,6 +37,8 @@ struct Figures {
     ready: bool,
     draining: bool,
     log_lines_dropped: u64,
+    spans_sent: u64,
+    spans_dropped: u64,
     entries_lost: u64,
     journal_writable: bool,
 }
@@ -71,6 +73,8 @@ impl Figures {
             ready,
             draining: parts.vitals.draining(),
             log_lines_dropped: parts.vitals.log_lines_dropped(),
+            spans_sent: parts.vitals.spans_sent(),
+            spans_dropped: parts.vitals.spans_dropped(),
             entries_lost: parts.ledger.entries_lost(),
             journal_writable: parts.ledger.journal_writable(),
         }
@@ -197,7 +201,9 @@ impl Figures {
         page.counter("partywall_journal_entries_lost", help, self.entries_lost)?;
         page.flag("partywall_journal_writable", "Whether the journal takes entries", self.journal_writable)?;
         let help = "Log lines that found no place in the queue";
-        page.counter("partywall_log_lines_dropped", help, self.log_lines_dropped)
+        page.counter("partywall_log_lines_dropped", help, self.log_lines_dropped)?;
+        page.counter("partywall_spans_sent", "Spans that the collector took", self.spans_sent)?;
+        page.counter("partywall_spans_dropped", "Spans that found no place or could not be sent", self.spans_dropped)
     }
 
     fn process(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -8,6 +8,12 @@ pub trait Vitals: Send + Sync {
     /// Log lines that found no place in the queue since start.
     fn log_lines_dropped(&self) -> u64;
 
+    /// Spans of calls that a collector took since start.
+    fn spans_sent(&self) -> u64;
+
+    /// Spans that found no place or could not be sent.
+    fn spans_dropped(&self) -> u64;
+
     /// What it uses now.
     fn process(&self) -> Process;
 }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
+use crate::trace::SpanId;
+
 /// A tenant's id: a random UUID (RFC 9562 version 4) given at creation and never reused.
 ///
 /// Files, assertions, row-level security and log lines carry it. It is a name that anyone can type, so no function
@@ -67,6 +69,21 @@ impl RequestId {
     pub fn now() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// The span that this exchange is within its trace: the id's last bits, which are random.
+    pub fn span(self) -> SpanId {
+        // The two highest of these bits say of which kind the UUID is and are never both zero, so there is always one.
+        SpanId::of_bits(self.low_bits())
+    }
+
+    /// Bits that are random and that no caller chooses (RFC 9562, section 5.7).
+    pub fn random_bits(self) -> u64 {
+        self.low_bits() & (u64::MAX >> 2)
+    }
+
+    fn low_bits(self) -> u64 {
+        self.0.as_u64_pair().1
+    }
 }
 
 impl fmt::Display for RequestId {
@@ -83,36 +100,6 @@ impl FromStr for RequestId {
     }
 }
 
-/// A W3C trace id: 16 bytes, not all zero (Trace Context, section 3.2.2.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TraceId(u128);
-
-impl TraceId {
-    /// A fresh random id.
-    pub fn random() -> Self {
-        Self(Uuid::new_v4().as_u128())
-    }
-
-    /// The trace id of a `traceparent` header (version 00), or `None` if the header is not well formed.
-    pub fn of_traceparent(header: &str) -> Option<Self> {
-        let mut parts = header.split('-');
-        let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let hex = |text: &str, length: usize| {
-            text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        };
-        let whole = hex(version, 2) && hex(trace, 32) && hex(span, 16) && hex(flags, 2) && parts.next().is_none();
-        let id = u128::from_str_radix(trace, 16).ok()?;
-        (whole && version != "ff" && id != 0).then_some(Self(id))
-    }
-}
-
-impl fmt::Display for TraceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // 32 hexadecimal digits, as a UUID without hyphens has: written at once, where an integer is written digit by digit.
-        Uuid::from_u128(self.0).simple().fmt(f)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,22 +112,6 @@ mod tests {
             [id.to_string().to_uppercase(), id.to_string().replace('-', ""), format!("{{{id}}}"), String::new()]
         {
             assert!(other == id.to_string() || other.parse::<TenantId>().is_err(), "{other}");
-        }
-    }
-
-    #[test]
-    fn a_traceparent_is_taken_whole_or_not_at_all() {
-        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(TraceId::of_traceparent(good).unwrap().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
-        for bad in [
-            "",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
-        ] {
-            assert_eq!(TraceId::of_traceparent(bad), None, "{bad}");
         }
     }
 }

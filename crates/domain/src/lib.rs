@@ -15,8 +15,9 @@ mod profile;
 mod refusal;
 mod said;
 mod shards;
+mod trace;
 
-pub use id::{InvalidTenantId, RequestId, Revision, TenantId, TraceId};
+pub use id::{InvalidTenantId, RequestId, Revision, TenantId};
 pub use limits::{Limits, ServerLimits, ToolLimits};
 pub use name::{ConnectId, InvalidConnectId, InvalidName, IssuerName, PlanName, ServerName, TenantName};
 pub use outcome::Outcome;
@@ -25,3 +26,4 @@ pub use profile::{Profile, Shape};
 pub use refusal::RefusalCode;
 pub use said::Said;
 pub use shards::Shards;
+pub use trace::{SpanId, TraceId, TraceParent};

@@ -91,7 +91,7 @@ fn the_steps_of_a_call_go_through() {
     remember(&gateway, &snapshot.load(), &token);
     let body = Bytes::from_static(BODY.as_bytes());
     for _ in 0..CALLS {
-        let exchange = exchange(&token);
+        let exchange = exchange(&token, &gateway.ledger);
         let snapshot = gateway.snapshot.load_full();
         let (principal, _) = counted::verify(&gateway, &snapshot, &exchange);
         let tenant = counted::enter(&snapshot, principal.expect("the token was verified lately"));
@@ -152,7 +152,7 @@ fn remember(gateway: &Gateway, snapshot: &Snapshot, token: &str) {
     gateway.verified.put(token, &resource, &principal, None);
 }
 
-fn exchange(token: &str) -> Exchange {
+fn exchange(token: &str, ledger: &Ledger) -> Exchange {
     let request = http::Request::post("/mcp/echo")
         .header("host", "mcp.example.com")
         .header("authorization", format!("Bearer {token}"))
@@ -161,7 +161,7 @@ fn exchange(token: &str) -> Exchange {
         .header("mcp-protocol-version", "2026-07-28")
         .header("mcp-method", "tools/call")
         .header("mcp-name", "echo");
-    Exchange::new(request.body(()).unwrap().into_parts().0, IpAddr::V4(Ipv4Addr::LOCALHOST))
+    Exchange::new(request.body(()).unwrap().into_parts().0, IpAddr::V4(Ipv4Addr::LOCALHOST), ledger)
 }
 
 /// All keys stand in documents here.

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use http::request::Parts;
 use http::{HeaderMap, Method};
-use partywall_domain::{RefusalCode, RequestId, TraceId};
-use partywall_ledger::Ids;
+use partywall_domain::{RefusalCode, RequestId, TraceId, TraceParent};
+use partywall_ledger::{Ids, Ledger};
 
 use crate::refusal::Refusal;
 
@@ -34,10 +34,8 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn new(parts: Parts, peer: IpAddr) -> Self {
-        let trace = parts.headers.get("traceparent").and_then(|value| TraceId::of_traceparent(value.to_str().ok()?));
-        let ids = Ids { request: RequestId::now(), trace: trace.unwrap_or_else(TraceId::random) };
-        Self { peer, ids, since: Instant::now(), parts }
+    pub(crate) fn new(parts: Parts, peer: IpAddr, ledger: &Ledger) -> Self {
+        Self { peer, ids: ids(parent(&parts.headers), ledger), since: Instant::now(), parts }
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {
@@ -78,6 +76,28 @@ impl Exchange {
     /// Method and path, for the books: cut short, and without the query, where tokens may stand.
     pub(crate) fn target(&self) -> String {
         format!("{} {}", self.parts.method, shown(self.parts.uri.path()))
+    }
+}
+
+/// The trace that the client began (W3C Trace Context); of several, or of one that is not well formed, none.
+fn parent(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut values = headers.get_all("traceparent").iter();
+    let value = values.next()?.to_str().ok()?;
+    if values.next().is_some() { None } else { TraceParent::read(value) }
+}
+
+/// A trace that the client began goes on, and so does what it says of recording it. Whether this node keeps its own span
+/// is not the client's to say.
+fn ids(parent: Option<TraceParent>, ledger: &Ledger) -> Ids {
+    let request = RequestId::now();
+    let kept = ledger.keeps_span(request);
+    Ids {
+        request,
+        trace: parent.map_or_else(TraceId::random, |parent| parent.trace),
+        parent: parent.map(|parent| parent.span),
+        // Where nobody decided, the upstream decides for itself: many record nothing of a trace that says not to.
+        sampled: parent.map(|parent| parent.sampled).or(kept).unwrap_or(true),
+        kept: kept.unwrap_or(false),
     }
 }
 

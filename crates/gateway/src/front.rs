@@ -76,7 +76,7 @@ impl Gateway {
     pub(crate) async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<ReplyBody> {
         let (parts, mut body) = request.into_parts();
         let peer = self.public_url.client(peer, &parts.headers);
-        let exchange = Exchange::new(parts, peer);
+        let exchange = Exchange::new(parts, peer, &self.ledger);
         let framed = framing::check(exchange.headers());
         let mut response = match framed {
             Ok(()) => self.answer_to(&exchange, &mut body).await,

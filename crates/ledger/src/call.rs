@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use partywall_domain::{RequestId, TraceId};
+use partywall_domain::{RequestId, SpanId, TraceId};
 
 /// The ids of one HTTP exchange.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +11,12 @@ pub struct Ids {
     pub request: RequestId,
     /// The trace that the client began, or one of our own.
     pub trace: TraceId,
+    /// The span of the client's that it belongs to, if the client said so.
+    pub parent: Option<SpanId>,
+    /// Whether whoever comes behind us in the trace is told that it is recorded.
+    pub sampled: bool,
+    /// Whether its span is kept here.
+    pub kept: bool,
 }
 
 /// What a call weighs against a tenant's limits.

@@ -17,6 +17,7 @@ mod reservation;
 mod sampled;
 mod sessions;
 mod settlement;
+mod spans;
 mod strangers;
 mod subjects;
 mod tally;
@@ -27,7 +28,7 @@ use std::collections::{HashMap, hash_map};
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use partywall_domain::{Outcome, RefusalCode, RequestId, TenantId, TenantName, event};
@@ -45,6 +46,7 @@ pub use policy::{Policy, Quota, Standing, Throttled};
 pub use reservation::Reservation;
 pub use sessions::SESSION_LIFETIME;
 pub use settlement::Settlement;
+pub use spans::{Span, Spans};
 pub use strangers::Stranger;
 pub use tally::{BUCKETS_US, NodeSums, Sums, Timing};
 
@@ -70,6 +72,7 @@ struct Books {
     roll: Roll,
     names: Names,
     tally: NodeTally,
+    spans: OnceLock<Arc<dyn Spans>>,
 }
 
 impl Ledger {
@@ -85,8 +88,19 @@ impl Ledger {
             roll: Roll::default(),
             names: Names::default(),
             tally: NodeTally::default(),
+            spans: OnceLock::new(),
         };
         Ok((Self(Arc::new(books)), closed))
+    }
+
+    /// Tells the ends of calls to `spans` from now on. The first one to be told is the only one.
+    pub fn tell(&self, spans: Arc<dyn Spans>) {
+        let _ = self.0.spans.set(spans);
+    }
+
+    /// Whether the span of this request is kept; `None` where nobody takes spans.
+    pub fn keeps_span(&self, request: RequestId) -> Option<bool> {
+        self.0.spans.get().map(|spans| spans.keeps(request))
     }
 
     /// Takes a place. Nothing is written down yet: [`Place::begin`] books the beginning, [`Self::deny`] a refusal.

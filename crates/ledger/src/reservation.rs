@@ -13,6 +13,7 @@ use crate::journal::Common;
 use crate::meter::Meter;
 use crate::policy::{Standing, Throttled};
 use crate::settlement::{Settlement, Spent};
+use crate::spans::Span;
 use crate::tally::Parts;
 use crate::turns::Turn;
 
@@ -101,18 +102,37 @@ impl Reservation {
         let duration = ended.saturating_duration_since(self.call.since);
         let spent = Spent { duration_us: micros(duration), queued_us: micros(self.queued()) };
         self.count(settlement, spent, ended);
+        self.tell(settlement, spent, ended);
         drop((self.turn.take(), self.hold.take()));
         let common = self.common.take().unwrap_or_else(|| Common::of(&self.tenant, &self.call));
         self.ledger.0.journal.append_made(|line| common.ended(line, settlement, spent));
         self.log(settlement, spent);
     }
 
-    fn count(&self, settlement: &Settlement, spent: Spent, ended: Instant) {
-        let upstream_us = match self.upstream {
+    fn upstream_us(&self, ended: Instant) -> Option<u64> {
+        match self.upstream {
             Upstream::Not => None,
             Upstream::Since(since) => Some(micros(ended.saturating_duration_since(since))),
             Upstream::Took(took) => Some(micros(took)),
-        };
+        }
+    }
+
+    fn tell(&self, settlement: &Settlement, spent: Spent, ended: Instant) {
+        let Some(spans) = self.ledger.0.spans.get().filter(|_| self.call.ids.kept) else { return };
+        spans.ended(&Span {
+            tenant_id: self.tenant.id(),
+            tenant: self.tenant.name().as_str(),
+            revision: self.tenant.revision().0,
+            call: &self.call,
+            settlement,
+            duration_us: spent.duration_us,
+            queue_us: spent.queued_us,
+            upstream_us: self.upstream_us(ended),
+        });
+    }
+
+    fn count(&self, settlement: &Settlement, spent: Spent, ended: Instant) {
+        let upstream_us = self.upstream_us(ended);
         let queue_us = spent.queued_us;
         let own_us = spent.duration_us.saturating_sub(queue_us).saturating_sub(upstream_us.unwrap_or(0));
         // How long a stream is open says how long its client stayed.

@@ -56,6 +56,11 @@ impl Node {
         format!("{}/mcp/{server}", self.front)
     }
 
+    /// The data folder.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.as_ref().unwrap().path()
+    }
+
     /// The admin listener's URL.
     pub(crate) fn admin(&self) -> String {
         let running = std::fs::read(self.data.as_ref().unwrap().path().join("running.json")).unwrap();

@@ -5,6 +5,7 @@ mod deploy;
 mod figures;
 mod journal;
 mod ready;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::path::Path;

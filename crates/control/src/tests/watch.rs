@@ -99,6 +99,8 @@ async fn the_figures_are_openmetrics() {
         "partywall_refusals_total{code=\"rate_limited\"} 0",
         "partywall_strangers_total{booked=\"no\"} 0",
         "partywall_log_lines_dropped_total 3",
+        "partywall_spans_sent_total 5",
+        "partywall_spans_dropped_total 2",
         "partywall_journal_entries_lost_total 0",
         "partywall_journal_writable 1.0",
         "partywall_revision_enforced 0.0",

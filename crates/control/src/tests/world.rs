@@ -81,6 +81,14 @@ impl Vitals for Still {
         3
     }
 
+    fn spans_sent(&self) -> u64 {
+        5
+    }
+
+    fn spans_dropped(&self) -> u64 {
+        2
+    }
+
     fn process(&self) -> Process {
         Process { cpu_seconds: 1.5, resident_bytes: 4096, fds_open: 9, fds_max: 1024, started_s: 1e9 }
     }

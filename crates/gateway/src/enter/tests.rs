@@ -92,7 +92,7 @@ impl Stage {
     /// Comes with a token; the refusal, or nothing.
     fn come(&self, token: &str) -> JoinHandle<Option<RefusalCode>> {
         let request = Request::post(PATH).header("authorization", format!("Bearer {token}")).body(()).unwrap();
-        let exchange = Exchange::new(request.into_parts().0, "192.0.2.1".parse().unwrap());
+        let exchange = Exchange::new(request.into_parts().0, "192.0.2.1".parse().unwrap(), &self.gateway.ledger);
         let endpoint = Endpoint { path: PATH.to_owned(), connect: None, server: "notes".to_owned() };
         let gateway = Arc::clone(&self.gateway);
         tokio::spawn(async move { gateway.enter(&exchange, &endpoint).await.err().map(|refusal| refusal.code) })

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request as HttpRequest, Response, header};
 use http_body_util::Full;
+use partywall_domain::TraceParent;
+use partywall_ledger::Ids;
 use partywall_mcp::{Era, LAST_EVENT_ID, METHOD, NAME, PARAM_PREFIX, PROTOCOL_VERSION, SESSION_ID};
 
 use super::{REQUEST_ID, Target};
@@ -26,7 +28,9 @@ pub(super) fn outbound(
         HttpRequest::builder().method(request.exchange.method()).body(Full::new(request.body.clone()))?;
     let headers = outbound.headers_mut();
     for (name, value) in request.exchange.headers() {
-        if PASSED_ON.contains(&name.as_str()) || routes(request.era, name.as_str()) {
+        // A state is that of the trace before it; without that trace it says nothing (W3C Trace Context, section 3.3).
+        let stray = name == "tracestate" && request.exchange.ids.parent.is_none();
+        if !stray && (PASSED_ON.contains(&name.as_str()) || routes(request.era, name.as_str())) {
             headers.append(name, value.clone());
         }
     }
@@ -53,11 +57,10 @@ fn accept(request: &Request<'_>) -> HeaderValue {
     })
 }
 
-/// The trace goes on (W3C Trace Context, section 3.2), with the request's own id as its parent span.
+/// The trace goes on (W3C Trace Context, section 3.2), with this exchange as the parent span.
 fn traceparent(request: &Request<'_>) -> Result<HeaderValue, http::Error> {
-    let ids = request.exchange.ids;
-    let span = &ids.request.to_string()[16..];
-    Ok(HeaderValue::from_str(&format!("00-{}-{span}-01", ids.trace))?)
+    let Ids { request, trace, sampled, .. } = request.exchange.ids;
+    Ok(HeaderValue::from_str(&TraceParent { trace, span: request.span(), sampled }.header())?)
 }
 
 /// The upstream's headers that pass.

@@ -121,7 +121,7 @@ pub(crate) fn call(weight: Weight) -> Call {
 }
 
 pub(crate) fn ids() -> Ids {
-    Ids { request: RequestId::now(), trace: TraceId::random() }
+    Ids { request: RequestId::now(), trace: TraceId::random(), parent: None, sampled: true, kept: false }
 }
 
 pub(crate) fn answered() -> Settlement {

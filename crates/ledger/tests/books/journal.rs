@@ -17,7 +17,7 @@ fn a_call_is_on_disk_before_it_goes_on_and_ends_once() {
     let acme = house.acme(&json!({}));
     let since = Instant::now().checked_sub(Duration::from_millis(20)).unwrap();
     let call = Call { since, ..call(Weight::Call) };
-    let Ids { request, trace } = call.ids;
+    let Ids { request, trace, .. } = call.ids;
     let reservation = house.ledger.reserve(&acme, call).unwrap();
     let began = house.entries().remove(0);
     assert_eq!((began.kind.as_str(), began.revision), ("began", 7));

@@ -11,5 +11,6 @@ mod limits;
 mod log;
 mod refusals;
 mod strangers;
+mod tail;
 mod tally;
 mod tools;

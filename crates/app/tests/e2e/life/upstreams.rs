@@ -167,6 +167,7 @@ async fn what_a_client_says_beside_the_call_stays_here() {
     ];
     let ask = stage.modern("tools/call").header("mcp-param-region", "eu").header("user-agent", "e2e/1");
     let ask = ask.header("accept-language", "de").header("tracestate", "a=b").header("baggage", "c=d");
+    let ask = ask.header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     let ask = kept.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
     let (answer, asked) = tokio::join!(ask.send(), async {
         let asked = stage.upstream.asked().await;
