@@ -18,7 +18,7 @@ pub enum Scope<'a> {
     Session(&'a str),
 }
 
-/// Names one instance and whose it is. There is no way to one but [`TenantContext::instance`].
+/// Names one instance and whose it is. There is no way to one but [`crate::TenantContext::instance`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InstanceKey {
     server: ServerName,
