@@ -71,7 +71,7 @@ guarantees! {
     /// A bound on open descriptors.
     Files = "files", "this is a defect: every Linux has it";
     /// A bound on what a volume holds.
-    Volume = "volume", "no tier of this host bounds a volume; it is watched";
+    Volume = "volume", "do not require it: no tier of this host bounds a volume";
 }
 
 impl fmt::Display for Guarantee {

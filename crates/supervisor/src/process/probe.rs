@@ -60,7 +60,7 @@ fn judge(found: &Found, version: impl Fn(&str) -> Option<u8>, root: bool) -> Enf
         (Guarantee::Cpu, group("cpu")),
         (Guarantee::Processes, or_rlimit(group("pids"))),
         (Guarantee::Files, Ok("rlimit".to_owned())),
-        (Guarantee::Volume, Err("watched only".to_owned())),
+        (Guarantee::Volume, Err("nothing bounds it".to_owned())),
     ];
     let (mut guarantees, mut missing) = (BTreeMap::new(), BTreeMap::new());
     for (guarantee, held) in held {
