@@ -60,7 +60,7 @@ def write_into_what_is_listed(): return write("/usr/planted")
 def delete_what_is_listed(): return told(lambda: os.unlink("/usr/bin/env"))
 def rename_what_is_listed(): return told(lambda: os.rename("/usr/bin", "/usr/bin2"))
 def change_the_mode_of_what_is_listed(): return told(lambda: os.chmod("/usr/bin/env", 0o777))
-def leave_by_the_root_of_process_1(): return read("/proc/1/root/etc/hostname")
+def leave_by_the_root_of_process_1(): return read("/proc/1/root" + WORLD["host_file"])
 def leave_by_dot_dot(): return read("/../../../.." + WORLD["host_file"])
 def leave_by_a_link():
     os.symlink("/proc/1/root" + WORLD["host_file"], "/tmp/link")
