@@ -47,12 +47,8 @@ enum Command {
         /// A file (.toml, .yaml, .json), or a folder of such files
         #[arg(short, long = "file", value_name = "PATH", required = true, num_args = 1..)]
         files: Vec<PathBuf>,
-        /// Check and show what would change, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-        /// Why, for the history
-        #[arg(long)]
-        reason: Option<String>,
+        #[command(flatten)]
+        change: Change,
         #[command(flatten)]
         output: Output,
         #[command(flatten)]
@@ -125,12 +121,8 @@ enum Config {
     Rollback {
         /// The revision
         revision: u64,
-        /// Check and show what would change, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-        /// Why, for the history
-        #[arg(long)]
-        reason: Option<String>,
+        #[command(flatten)]
+        change: Change,
         #[command(flatten)]
         output: Output,
         #[command(flatten)]
@@ -156,6 +148,17 @@ enum Tenant {
         #[command(flatten)]
         admin: Admin,
     },
+}
+
+/// How the configuration is changed, whatever the change is.
+#[derive(Args)]
+struct Change {
+    /// Check and show what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Why, for the history
+    #[arg(long)]
+    reason: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -344,8 +347,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve { config } => serve::run(&config).await,
-        Command::Apply { files, dry_run, reason, output, admin } => {
-            apply::run(&admin.client()?, &files, dry_run, reason.as_deref(), output.output).await
+        Command::Apply { files, change, output, admin } => {
+            apply::run(&admin.client()?, &files, change.dry_run, change.reason.as_deref(), output.output).await
         }
         Command::Config { command } => configuration(command).await,
         Command::Tenant { command: Tenant::List { output, admin } } => {
@@ -383,8 +386,8 @@ async fn configuration(command: Config) -> anyhow::Result<ExitCode> {
             let asked = if to.is_some() { AskDiff { from, to } } else { AskDiff { from: None, to: from } };
             config::diff(&admin.client()?, &asked, output.output).await
         }
-        Config::Rollback { revision, dry_run, reason, output, admin } => {
-            let asked = Rollback { to: revision, dry_run, reason };
+        Config::Rollback { revision, change, output, admin } => {
+            let asked = Rollback { to: revision, dry_run: change.dry_run, reason: change.reason };
             config::rollback(&admin.client()?, &asked, output.output).await
         }
     }
