@@ -77,6 +77,20 @@ impl Instance {
         let params = json!({"name": name, "arguments": arguments, "_meta": {"progressToken": "p"}});
         told(self.call(era, "tools/call", &params).await).await
     }
+
+    /// Has the tools change until a listener hears of it: a modern server acknowledges a subscription a moment before it
+    /// begins to follow what it was asked for.
+    async fn announced_to(&self, listener: &mut Call<&'static str>) -> Value {
+        patient(async {
+            loop {
+                self.tool(Era::Legacy, "test_trigger_tool_change", &json!({})).await;
+                if let Ok(told) = tokio::time::timeout(Duration::from_millis(200), listener.next()).await {
+                    return read(told.unwrap());
+                }
+            }
+        })
+        .await
+    }
 }
 
 /// Everything that a call's client is told.
@@ -194,17 +208,9 @@ async fn clients_of_both_eras_hear_of_changes() {
         let mut legacy = patient(instance.connection.stream("bob", Era::Legacy.client().unwrap())).await.unwrap();
         let first = read(patient(modern.next()).await.unwrap());
         assert_eq!(first["method"], "notifications/subscriptions/acknowledged", "{eras}");
-        // A modern server may hear of our own subscription a moment after the stream stands: announce until it does.
-        let heard = async {
-            loop {
-                instance.tool(Era::Legacy, "test_trigger_tool_change", &json!({})).await;
-                if let Ok(told) = tokio::time::timeout(Duration::from_millis(200), legacy.next()).await {
-                    return read(told.unwrap());
-                }
-            }
-        };
-        assert_eq!(patient(heard).await["method"], "notifications/tools/list_changed", "{eras}");
-        let change = read(patient(modern.next()).await.unwrap());
+        let told = instance.announced_to(&mut legacy).await;
+        assert_eq!(told["method"], "notifications/tools/list_changed", "{eras}");
+        let change = instance.announced_to(&mut modern).await;
         assert_eq!(change["method"], "notifications/tools/list_changed", "{eras}");
         assert_eq!(change["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], "mine", "{eras}");
     }
