@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use ipnet::IpNet;
@@ -21,10 +22,13 @@ use crate::key_source::HttpKeySource;
 use crate::keys::{self, KeyRing};
 use crate::ports::{GatewayProber, ThisNode};
 use crate::vitals::ThisProcess;
-use crate::{log, refresh, tls, traces};
+use crate::{instances, log, refresh, tls, traces};
 
 /// The name under which the first operator's deeds are on record.
 const BOOTSTRAP: &str = "bootstrap";
+
+/// How long instances may take to end with the process, before they are ended by force. Default 5 s: their own grace.
+const INSTANCES_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What to put together.
 pub(crate) struct Plan {
@@ -47,6 +51,8 @@ pub(crate) struct Plan {
     pub(crate) metrics_tenants_max: usize,
     /// What the log could not take.
     pub(crate) log_losses: log::Losses,
+    /// What holds for all instances.
+    pub(crate) instances: partywall_supervisor::supervisor::Settings,
     /// Where spans of calls go; none: nowhere.
     pub(crate) otlp: Option<traces::Otlp>,
     /// Where a development issuer serves; none: no document may trust one.
@@ -112,6 +118,7 @@ impl Assembly {
             addresses: plan.addresses,
             keys: Arc::clone(&issuers_keys) as _,
             upstream_tls: tls::upstreams(&plan.upstreams)?,
+            tier: Some(instances::tier(&plan.data, plan.instances).await?),
         }));
         let drained = CancellationToken::new();
         let spans = Arc::<traces::Counts>::default();
@@ -158,6 +165,7 @@ impl Assembly {
     /// Serves until `stop` is cancelled; drains, then returns. `ready` runs once both listeners serve.
     pub(crate) async fn serve(self, ready: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
         let tasks = TaskTracker::new();
+        let gateway = Arc::clone(&self.gateway);
         let front =
             tasks.spawn(partywall_gateway::serve(Arc::clone(&self.gateway), self.front, self.tls, self.stop.clone()));
         let router = partywall_control::router(self.control);
@@ -180,6 +188,10 @@ impl Assembly {
         self.stop.cancel();
         tracing::info!(event = event::DRAINING);
         let cut = front.await.unwrap_or_default();
+        // What has ended its calls ends now.
+        if let Some(instances) = &gateway.instances {
+            instances.shutdown(INSTANCES_TIMEOUT).await;
+        }
         self.drained.cancel();
         tasks.close();
         // What is left of the admin side is an operator's open connection; it does not hold the process. The last spans

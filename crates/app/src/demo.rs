@@ -82,6 +82,7 @@ pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
         metrics_tenants_max: METRICS_TENANTS,
         log_losses: log.losses(),
         otlp: None,
+        instances: partywall_supervisor::supervisor::Settings::default(),
         development: Some(demo.issuer_listen),
     })
     .await?;

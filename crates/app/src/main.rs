@@ -12,6 +12,7 @@ mod cli;
 mod data;
 mod demo;
 mod development;
+mod instances;
 mod key_source;
 mod keys;
 mod log;
@@ -28,6 +29,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // Before there is another thread: namespaces and uids are for whole processes.
+    if std::env::args().nth(1).as_deref() == Some(instances::KEEPER) {
+        return partywall_supervisor::keeper::run(std::env::args().nth(2).as_deref());
+    }
     let arguments = cli::Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

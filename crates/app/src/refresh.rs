@@ -114,7 +114,7 @@ fn shared(snapshot: &Snapshot) -> impl Iterator<Item = Upstream> {
 fn own(tenant: &TenantConfig) -> impl Iterator<Item = Upstream> {
     tenant.servers().filter_map(|grant| match grant.placement() {
         Placement::Remote(url) => Some(upstream(url, grant.server())),
-        Placement::Shared => None,
+        Placement::Shared | Placement::Dedicated(_) => None,
     })
 }
 

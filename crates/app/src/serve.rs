@@ -29,6 +29,7 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         metrics_tenants_max: settings.metrics_tenants_max,
         log_losses: log.losses(),
         otlp: settings.otlp,
+        instances: settings.instances,
         development: None,
     })
     .await?;

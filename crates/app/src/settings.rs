@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ipnet::IpNet;
@@ -9,6 +10,7 @@ use partywall_control::{Located, wire};
 use partywall_documents::{Mistakes, Table, is_scope};
 use partywall_gateway::AddressLimits;
 use partywall_ledger::Rate;
+use partywall_supervisor::supervisor::Settings as Instances;
 
 use crate::tls::{Pair, Upstreams};
 use crate::traces::Otlp;
@@ -30,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) metrics_tenants_max: usize,
     pub(crate) otlp: Option<Otlp>,
+    pub(crate) instances: Instances,
 }
 
 /// The front listener's address unless said otherwise.
@@ -116,6 +119,7 @@ impl Settings {
         let log_file = table.text("log_file").map(PathBuf::from);
         let metrics_tenants_max = metrics_tenants(&mut table);
         let otlp = otlp(&mut table);
+        let instances = table.table("instances").map(instances).unwrap_or_default();
         table.finish();
         Some(Self {
             data: data?,
@@ -132,6 +136,7 @@ impl Settings {
             log_file,
             metrics_tenants_max,
             otlp,
+            instances,
         })
     }
 }
@@ -191,6 +196,18 @@ fn address_limits(mut table: Table<'_>) -> AddressLimits {
     let connections_max = number("connections_max").unwrap_or(standard.connections_max);
     table.finish();
     AddressLimits { requests, connections_max }
+}
+
+/// `{ awake_max = 64, hold_timeout_s = 30 }`, each as far as it is another.
+fn instances(mut table: Table<'_>) -> Instances {
+    let standard = Instances::default();
+    let awake_max = table.number("awake_max", 1, 10_000).and_then(|number| usize::try_from(number).ok());
+    let hold_timeout = table.number("hold_timeout_s", 1, 600).map(Duration::from_secs);
+    table.finish();
+    Instances {
+        awake_max: awake_max.unwrap_or(standard.awake_max),
+        hold_timeout: hold_timeout.unwrap_or(standard.hold_timeout),
+    }
 }
 
 /// `{ cert = "…", key = "…" }`.

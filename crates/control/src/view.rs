@@ -1,7 +1,7 @@
 //! Tenants as operators see them: what is in force, and who set it.
 
 use partywall_documents::{LimitsPatch, overlay};
-use partywall_domain::{Placement, ToolLimits};
+use partywall_domain::ToolLimits;
 use partywall_ledger::{Ledger, Left};
 use partywall_tenancy::{Grant, Snapshot, TenantConfig};
 
@@ -112,14 +112,10 @@ fn server(tenant: &TenantConfig, grant: &Grant) -> Server {
     let name = &grant.server().name;
     let patch = overlay(&tenant.plan().servers, &tenant.document().servers).remove(name);
     let scopes = patch.and_then(|patch| patch.scopes).unwrap_or_default();
-    let placement = match grant.placement() {
-        Placement::Shared => "shared",
-        Placement::Remote(_) => "remote",
-    };
     Server {
         name: name.to_string(),
-        placement: placement.to_owned(),
-        upstream: grant.upstream().to_string(),
+        placement: grant.placement().as_str().to_owned(),
+        upstream: grant.upstream().map(ToString::to_string).unwrap_or_default(),
         tools: grant.tools().as_str().to_owned(),
         prompts: grant.prompts().as_str().to_owned(),
         resources: grant.resources().as_str().to_owned(),

@@ -3,11 +3,13 @@
 //! It reads; it decides nothing. Whether documents fit together, who may share what and which token means whom is
 //! `tenancy`'s, which is kept small because it is trusted. Text formats and places in a file are the control plane's.
 
+mod command;
 mod globs;
 mod issuer;
 mod limits;
 mod networks;
 mod plan;
+mod require;
 mod server;
 mod table;
 mod tenant;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use partywall_domain::{Placement, PlanName, ServerName};
+use partywall_domain::{Floor, Placement, PlanName, ServerName};
 
 use crate::globs::Globs;
 use crate::limits::{LimitsPatch, ToolLimit};
+use crate::require;
 use crate::server::upstream_url;
 use crate::table::Table;
 
@@ -23,12 +24,15 @@ pub struct Plan {
     pub servers: BTreeMap<ServerName, ServerPatch>,
     /// The scopes that a customer's own issuer may give; it could give itself any.
     pub own_issuer_scopes: Globs,
+    /// How its tenants' instances must be kept apart, if it says so.
+    pub require: Option<Floor>,
 }
 
 impl Plan {
     /// A plan that says nothing.
     pub fn empty(name: PlanName) -> Self {
-        Self { name, limits: LimitsPatch::default(), servers: BTreeMap::new(), own_issuer_scopes: Globs::none() }
+        let (limits, servers) = (LimitsPatch::default(), BTreeMap::new());
+        Self { name, limits, servers, own_issuer_scopes: Globs::none(), require: None }
     }
 
     /// Reads `[plan.NAME]`.
@@ -36,8 +40,9 @@ impl Plan {
         let limits = LimitsPatch::read(&mut table);
         let servers = ServerPatch::read_all(&mut table);
         let own_issuer_scopes = globs(&mut table, "own_issuer_scopes").unwrap_or_else(Globs::none);
+        let require = require::read(&mut table);
         table.finish();
-        Self { name, limits, servers, own_issuer_scopes }
+        Self { name, limits, servers, own_issuer_scopes, require }
     }
 }
 
@@ -109,7 +114,7 @@ pub fn overlay(
 }
 
 fn placement(table: &mut Table<'_>) -> Option<Placement> {
-    const EXPECTED: &str = "`\"shared\"` or `{ remote = \"http://…\" }` is expected here";
+    const EXPECTED: &str = "`\"shared\"`, `\"process\"` or `{ remote = \"http://…\" }` is expected here";
     let value = table.value("placement")?;
     if value.is_object() {
         let mut inner = table.table("placement")?;
@@ -120,11 +125,14 @@ fn placement(table: &mut Table<'_>) -> Option<Placement> {
         inner.finish();
         return url.map(Placement::Remote);
     }
-    if value.as_str() == Some("shared") {
-        return Some(Placement::Shared);
+    match value.as_str().map(str::parse) {
+        Some(Ok(isolation)) => Some(Placement::Dedicated(isolation)),
+        _ if value.as_str() == Some("shared") => Some(Placement::Shared),
+        _ => {
+            table.mistake("placement", EXPECTED);
+            None
+        }
     }
-    table.mistake("placement", EXPECTED);
-    None
 }
 
 fn globs(table: &mut Table<'_>, field: &'static str) -> Option<Globs> {

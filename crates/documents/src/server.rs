@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use http::Uri;
-use partywall_domain::{ServerLimits, ServerName, Sharing};
+use partywall_domain::{Command, InstancePer, ServerLimits, ServerName, Sharing};
 
+use crate::command;
 use crate::table::Table;
 
 /// The argument that names a tenant in most servers that were built for several and served to one.
@@ -29,6 +30,8 @@ pub struct Server {
     pub tenant_arguments: Vec<String>,
     /// What one exchange may use.
     pub limits: ServerLimits,
+    /// How an instance of it is started; none: it is only reached where it runs already.
+    pub command: Option<Arc<Command>>,
 }
 
 impl Server {
@@ -46,8 +49,13 @@ impl Server {
         auth(&mut table);
         let tenant_arguments = tenant_arguments(&mut table);
         let limits = table.table("limits").map_or_else(ServerLimits::default, limits);
+        let instance_per = instance_per(&mut table, sharing);
+        let command = table.table("command").and_then(|table| command::read(instance_per.unwrap_or_default(), table));
+        if instance_per.is_some() && table.value("command").is_none() {
+            table.mistake("instance_per", "there are instances only where `command` says how one is started");
+        }
         table.finish();
-        Self { name, url, sharing, plain_http, tenant_arguments, limits }
+        Self { name, url, sharing, plain_http, tenant_arguments, limits, command: command.map(Arc::new) }
     }
 }
 
@@ -89,6 +97,24 @@ fn sharing(table: &mut Table<'_>) -> Option<Sharing> {
             None
         }
     }
+}
+
+fn instance_per(table: &mut Table<'_>, sharing: Option<Sharing>) -> Option<InstancePer> {
+    let word = table.text("instance_per")?;
+    let known = InstancePer::ALL.into_iter().find(|one| one.as_str() == word);
+    match known {
+        None => {
+            let known = InstancePer::ALL.map(|one| format!("`{}`", one.as_str())).join(", ");
+            table.mistake("instance_per", format!("`{word}` is nobody an instance stands for; known: {known}"));
+        }
+        Some(InstancePer::All) if sharing != Some(Sharing::Stateless) => {
+            let why = "one instance for all tenants needs `sharing = \"stateless\"`: that the server keeps nothing \
+                       between calls";
+            table.mistake("instance_per", why);
+        }
+        Some(_) => {}
+    }
+    known
 }
 
 /// `auth = "none"` is all there is: beside the assertion the upstream needs nothing. The platform's own credential

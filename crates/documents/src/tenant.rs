@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use partywall_domain::{ConnectId, IssuerName, PlanName, ServerName, TenantId, TenantName};
+use partywall_domain::{ConnectId, Floor, IssuerName, PlanName, ServerName, TenantId, TenantName};
 use serde_json::Value;
 
 use crate::limits::LimitsPatch;
 use crate::plan::{ServerPatch, is_scope};
+use crate::require;
 use crate::table::{Mistakes, Table};
 
 /// A customer, as its document says.
@@ -28,6 +29,8 @@ pub struct Tenant {
     pub limits: LimitsPatch,
     /// Its overrides of the plan's servers, and servers of its own.
     pub servers: BTreeMap<ServerName, ServerPatch>,
+    /// How its instances must be kept apart, beside what its plan requires.
+    pub require: Option<Floor>,
 }
 
 /// What in a token means a tenant.
@@ -54,8 +57,9 @@ impl Tenant {
         let suspended = table.flag("suspended").unwrap_or(false);
         let limits = LimitsPatch::read(&mut table);
         let servers = ServerPatch::read_all(&mut table);
+        let require = require::read(&mut table);
         table.finish();
-        Some(Self { id, name, plan: plan?, identities, connect_id, suspended, limits, servers })
+        Some(Self { id, name, plan: plan?, identities, connect_id, suspended, limits, servers, require })
     }
 }
 

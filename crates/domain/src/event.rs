@@ -40,6 +40,14 @@ events! {
     KEYS_UNAVAILABLE = "issuer_keys_unavailable";
     /// The journal was recovered: calls without an end were closed.
     RECOVERED = "journal_recovered";
+    /// An instance wrote a line beside the protocol.
+    INSTANCE_SAID = "instance_said";
+    /// An instance was started and answers.
+    INSTANCE_READY = "instance_ready";
+    /// An instance ended; the line says why, and what it used.
+    INSTANCE_ENDED = "instance_ended";
+    /// Instances that a crashed gateway left behind were ended.
+    ORPHANS_ENDED = "orphans_ended";
     /// A line was written by a library.
     LIBRARY = "library";
     /// The listener's certificate was renewed, or could not be.

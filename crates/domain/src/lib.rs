@@ -5,8 +5,10 @@
 //! a wire type of the crate that owns that wire.
 
 pub mod assertion;
+mod command;
 pub mod event;
 mod id;
+mod isolation;
 mod limits;
 mod name;
 mod outcome;
@@ -17,7 +19,11 @@ mod said;
 mod shards;
 mod trace;
 
+pub use command::{
+    Asks, Command, Egress, InstanceLimits, InstancePer, Life, Root, Transport, no_box_path, no_mount_point,
+};
 pub use id::{InvalidTenantId, RequestId, Revision, TenantId};
+pub use isolation::{Floor, Guarantee, Isolation, UnknownGuarantee, UnknownIsolation};
 pub use limits::{Limits, ServerLimits, ToolLimits};
 pub use name::{ConnectId, InvalidConnectId, InvalidName, IssuerName, PlanName, ServerName, TenantName};
 pub use outcome::Outcome;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::isolation::Isolation;
+
 /// Where one tenant's calls to one server go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placement {
@@ -9,6 +11,19 @@ pub enum Placement {
     Shared,
     /// To an instance that already runs for this tenant alone, at this URL.
     Remote(Arc<str>),
+    /// To an instance that the gateway starts, kept apart like this.
+    Dedicated(Isolation),
+}
+
+impl Placement {
+    /// The word for people.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Remote(_) => "remote",
+            Self::Dedicated(isolation) => isolation.as_str(),
+        }
+    }
 }
 
 /// Why a server may serve several tenants at once. A server without a reason is never shared.

@@ -142,6 +142,7 @@ fn gateway(snapshot: &Arc<ArcSwap<Snapshot>>, folder: &TempDir) -> Gateway {
         public_url: PublicUrl::new(PUBLIC, "127.0.0.1:7400".parse().unwrap()).unwrap(),
         keys: Arc::new(NoneFetched),
         upstream_tls: tls(),
+        tier: None,
     })
 }
 

@@ -31,6 +31,7 @@ mod cors;
 mod endpoint;
 mod exchange;
 mod framing;
+mod instances;
 mod lease;
 mod metadata;
 mod named;
@@ -38,9 +39,12 @@ mod pool;
 mod public_url;
 mod refusal;
 mod said;
+mod seat;
 mod session;
+pub mod stdio;
 mod told;
 mod verified;
+mod visitor;
 
 #[cfg(test)]
 mod counts;
@@ -50,25 +54,19 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use partywall_identity::KeySource;
 use partywall_ledger::Ledger;
+use partywall_supervisor::supervisor::Supervisor;
 use partywall_tenancy::{SealKeys, Snapshot};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use addresses::AddressLimits;
 pub use front::{FRONT_ROUTES, FrontRoute};
+pub use instances::{Instances, Speaks, Spoken, Tier};
 pub use listener::{DRAIN_TIMEOUT, Tls, serve};
 pub use public_url::PublicUrl;
 pub use reply::ReplyBody;
 pub use said::SaidBook;
 pub use upstream::{Probe, ProbeError, Signer};
-
-/// Instances that speak MCP over two byte streams.
-pub mod stdio {
-    pub use crate::upstream::stdio::{
-        Answer, Call, Client, Connection, Described, Dropped, Failure, Messages, Options, Owner, Questions, Reply,
-        Seal, Settings, Ticket, Turned,
-    };
-}
 
 use addresses::Addresses;
 use enter::VERIFICATIONS_MAX;
@@ -95,6 +93,8 @@ pub struct Parts {
     pub keys: Arc<dyn KeySource>,
     /// What connections to `https` upstreams trust and show.
     pub upstream_tls: rustls::ClientConfig,
+    /// What starts instances here; none: this node starts none.
+    pub tier: Option<Tier>,
 }
 
 /// One node's data plane.
@@ -104,7 +104,9 @@ pub struct Gateway {
     /// What the upstreams said of themselves.
     pub said: SaidBook,
     ledger: Ledger,
-    seal: SealKeys,
+    /// The instances of this node, where it starts any.
+    pub instances: Option<Instances>,
+    seal: Arc<SealKeys>,
     signer: Signer,
     /// The URL that clients know us by.
     pub public_url: PublicUrl,
@@ -121,13 +123,16 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway of these parts.
+    /// A gateway of these parts. With a tier it lives on the runtime that this is called on.
     pub fn new(parts: Parts) -> Self {
+        let speaks = Speaks::new(Arc::clone(&parts.snapshot));
+        let instances = parts.tier.map(|tier| Supervisor::new(tier.driver, speaks, tier.watch, tier.settings));
         Self {
             snapshot: parts.snapshot,
+            instances,
             said: parts.said,
             ledger: parts.ledger,
-            seal: parts.seal,
+            seal: Arc::new(parts.seal),
             signer: parts.signer,
             addresses: Addresses::new(parts.addresses),
             public_url: parts.public_url,

@@ -12,8 +12,10 @@ use partywall_mcp::{Event, Listed, Splitter, rewrite};
 use partywall_tenancy::Grant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use crate::instances::Held;
 use crate::lease::Lease;
 use crate::pool::AnswerBody;
+use crate::stdio::{Messages, Owner};
 
 /// A reply's body.
 pub enum ReplyBody {
@@ -65,9 +67,61 @@ impl Body for ReplyBody {
     }
 }
 
+/// Where an answer comes from.
+pub(crate) enum Source {
+    /// An upstream over HTTP.
+    Upstream(AnswerBody),
+    /// An instance on stdio.
+    Instance(Box<Events>),
+}
+
+/// What an instance says in a call, and the hold on it for so long.
+pub(crate) struct Events {
+    messages: Messages<Owner>,
+    _held: Held,
+}
+
+impl Events {
+    pub(crate) fn new(messages: Messages<Owner>, held: Held) -> Self {
+        Self { messages, _held: held }
+    }
+}
+
+impl From<AnswerBody> for Source {
+    fn from(body: AnswerBody) -> Self {
+        Self::Upstream(body)
+    }
+}
+
+impl Body for Source {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Upstream(body) => Pin::new(body).poll_frame(cx),
+            Self::Instance(events) => {
+                let frame = Pin::new(&mut events.messages).poll_frame(cx);
+                frame.map(|frame| frame.map(|frame| frame.map_err(|never| match never {})))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Upstream(body) if body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Upstream(body) => body.size_hint(),
+            Self::Instance(_) => SizeHint::default(),
+        }
+    }
+}
+
 /// An answer on its way.
 pub struct Stream {
-    upstream: Option<AnswerBody>,
+    upstream: Option<Source>,
     reservation: Option<Reservation>,
     status: u16,
     /// Bytes that may still come: a call's answer has an end, a long-lived stream may go on for ever.
@@ -111,11 +165,11 @@ pub(crate) fn shows(grant: &Grant, listed: Listed<'_>) -> bool {
 }
 
 impl Stream {
-    pub(crate) fn new(upstream: AnswerBody, reservation: Reservation, status: u16) -> Self {
+    pub(crate) fn new(upstream: impl Into<Source>, reservation: Reservation, status: u16) -> Self {
         let grant = reservation.tenant().grant(&reservation.call().server).filter(|_| !reservation.is_stream());
         let bytes_left = grant.map_or(u64::MAX, |grant| grant.server().limits.reply_bytes_max);
         Self {
-            upstream: Some(upstream),
+            upstream: Some(upstream.into()),
             reservation: Some(reservation),
             status,
             bytes_left,
@@ -347,7 +401,7 @@ impl Drop for Stream {
 /// How long an answer that nobody waits for is read. Default 5 minutes: the longest that clients wait.
 const READ_ON: Duration = Duration::from_mins(5);
 
-async fn read_on(mut upstream: AnswerBody, reservation: Reservation, status: u16, bytes_out: u64) {
+async fn read_on(mut upstream: Source, reservation: Reservation, status: u16, bytes_out: u64) {
     use http_body_util::BodyExt;
     let rest = async {
         loop {

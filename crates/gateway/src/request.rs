@@ -57,6 +57,16 @@ impl<'a> Request<'a> {
         self.envelope.as_ref().and_then(Envelope::method)
     }
 
+    /// The parameters of the message.
+    pub(crate) fn params(&self) -> Option<&RawValue> {
+        #[derive(serde::Deserialize)]
+        struct Message<'a> {
+            #[serde(borrow)]
+            params: Option<&'a RawValue>,
+        }
+        serde_json::from_slice::<Message<'_>>(self.body).ok()?.params
+    }
+
     /// The word for what is asked, in the books: made of ours alone, never the caller's text.
     pub(crate) fn word(&self) -> &'static str {
         match self.envelope.as_ref().map(|envelope| &envelope.message) {

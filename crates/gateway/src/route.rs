@@ -6,7 +6,7 @@ use http::Method as HttpMethod;
 use partywall_domain::{RefusalCode, ServerLimits};
 use partywall_ledger::Reservation;
 use partywall_mcp::{Era, Method, SESSION_ID, result_body};
-use partywall_tenancy::Owned;
+use partywall_tenancy::{Owned, TenantContext};
 
 use crate::Gateway;
 use crate::authorize::Authorized;
@@ -14,7 +14,9 @@ use crate::booked::Refused;
 use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::said::Known;
+use crate::seat::Seat;
 use crate::session::Session;
+use crate::visitor::Visitor;
 
 /// A call that knows where it goes.
 pub(crate) struct Routed {
@@ -27,6 +29,8 @@ pub(crate) enum Destination {
     Here(String),
     /// On to an upstream.
     Upstream(Target),
+    /// To an instance that this node starts.
+    Instance(Box<Seat>),
 }
 
 pub(crate) struct Target {
@@ -48,7 +52,9 @@ fn destination(gateway: &Gateway, reservation: &Reservation, request: &Request<'
     let Some(grant) = reservation.tenant().grant(request.server) else {
         return Err(Refusal::new(RefusalCode::UnknownServer, "the tenant has no such server"));
     };
-    let url = Arc::clone(grant.upstream());
+    let Some(url) = grant.upstream().cloned() else {
+        return seat(gateway, reservation.tenant(), request).map(|seat| Destination::Instance(Box::new(seat)));
+    };
     let known = gateway.said.of(&url);
     if let Some(known) = &known {
         check_era(known, request)?;
@@ -81,16 +87,43 @@ fn session(
     request: &Request<'_>,
     url: &str,
 ) -> Result<Option<Session>, Refusal> {
-    // Modern messages have no session; a stray header is ignored (2026-07-28, transports).
-    if request.era == Era::Modern || !request.exchange.headers().contains_key(SESSION_ID) {
+    if !has_session(request) {
         return Ok(None);
     }
+    let session = claimed(gateway, reservation.tenant(), request);
+    session.filter(|session| session.fits(request.server, url)).map(Some).ok_or_else(unknown_session)
+}
+
+/// The caller's seat at its instance. There the gateway opens the sessions, so a legacy client has to begin with one.
+fn seat(gateway: &Gateway, tenant: &TenantContext, request: &Request<'_>) -> Result<Seat, Refusal> {
+    let visitor = match (request.era, request.method()) {
+        (Era::Modern, _) => None,
+        (Era::Legacy, Some(Method::Initialize)) => Some(Visitor::begins(request.params()).ok_or_else(|| {
+            Refusal::new(RefusalCode::InvalidParams, "the client says more of itself than a session has room for")
+        })?),
+        (Era::Legacy, _) if has_session(request) => {
+            let session = claimed(gateway, tenant, request);
+            let visitor = session.and_then(|session| Visitor::goes_on(&session, request.server));
+            Some(visitor.ok_or_else(unknown_session)?)
+        }
+        (Era::Legacy, _) => {
+            return Err(Refusal::new(RefusalCode::NotInitialized, "a legacy message without a session"));
+        }
+    };
+    Seat::of(tenant, request.server, visitor)
+        .ok_or_else(|| Refusal::new(RefusalCode::UnknownServer, "the tenant has no such server"))
+}
+
+/// Modern messages have no session; a stray header is ignored (2026-07-28, transports).
+fn has_session(request: &Request<'_>) -> bool {
+    request.era == Era::Legacy && request.exchange.headers().contains_key(SESSION_ID)
+}
+
+fn claimed(gateway: &Gateway, tenant: &TenantContext, request: &Request<'_>) -> Option<Session> {
     let text = request.exchange.header(SESSION_ID).unwrap_or_default();
-    Owned::<Session>::claimed(text)
-        .open(reservation.tenant(), &gateway.seal)
-        .filter(|session| session.fits(request.server, url))
-        .map(Some)
-        .ok_or_else(|| {
-            Refusal::new(RefusalCode::UnknownSession, "the session id is not this principal's, not ours or over")
-        })
+    Owned::<Session>::claimed(text).open(tenant, &gateway.seal)
+}
+
+fn unknown_session() -> Refusal {
+    Refusal::new(RefusalCode::UnknownSession, "the session id is not this principal's, not ours or over")
 }

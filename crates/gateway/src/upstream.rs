@@ -4,8 +4,8 @@
 //! both directions.
 
 mod assertion;
+mod instance;
 mod probe;
-pub(crate) mod stdio;
 mod wire;
 
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::framing;
 use crate::lease::Lease;
 use crate::pool::{AnswerBody, Body, Unanswered};
 use crate::refusal::{REQUEST_ID, Refusal};
-use crate::reply::{ReplyBody, Rewriting, Stream, shows};
+use crate::reply::{ReplyBody, Rewriting, Source, Stream, shows};
 use crate::request::Request;
 use crate::route::{Destination, Routed, Target};
 use crate::session::Session;
@@ -46,6 +46,7 @@ pub(crate) async fn call(
     let Routed { mut reservation, destination } = routed;
     match destination {
         Destination::Here(body) => Ok(here(reservation, request, body)),
+        Destination::Instance(seat) => instance::call(gateway, reservation, request, *seat).await,
         Destination::Upstream(target) => {
             // Before the assertion is signed: it is good for a minute, and a turn may be long in coming.
             if let Err(throttled) = reservation.wait_for_turn(&target.url, &target.limits).await {
@@ -104,7 +105,7 @@ async fn send(
         (reservation, answer)
     };
     let (reservation, answer) = if request.era == Era::Legacy && request.id().is_some() {
-        outliving_client(exchange).await.ok_or_else(Refused::lost)?
+        outliving_client(exchange, read_to_the_end).await.ok_or_else(Refused::lost)?
     } else {
         exchange.await
     };
@@ -130,17 +131,27 @@ fn unanswered(error: &Unanswered) -> Refusal {
 
 type Exchanged = (Reservation, Result<Result<Response<AnswerBody>, Unanswered>, Elapsed>);
 
-/// Runs an exchange to its end, also if nobody waits for it any more; an answer that then comes is read to its end.
-async fn outliving_client(exchange: impl Future<Output = Exchanged> + Send + 'static) -> Option<Exchanged> {
+/// Runs an exchange to its end, also if nobody waits for it any more; what then becomes of it `orphan` knows.
+async fn outliving_client<T: Send + 'static>(
+    exchange: impl Future<Output = T> + Send + 'static,
+    orphan: impl FnOnce(T) + Send + 'static,
+) -> Option<T> {
     let (give, get) = tokio::sync::oneshot::channel();
     let task = async move {
-        if let Err((reservation, Ok(Ok(answer)))) = give.send(exchange.await) {
-            let status = answer.status().as_u16();
-            drop(Stream::new(answer.into_body(), reservation, status).outliving_client());
+        if let Err(left) = give.send(exchange.await) {
+            orphan(left);
         }
     };
     tokio::spawn(task.in_current_span());
     get.await.ok()
+}
+
+/// An answer that comes when its client has left is read to its end.
+fn read_to_the_end((reservation, answer): Exchanged) {
+    if let Ok(Ok(answer)) = answer {
+        let status = answer.status().as_u16();
+        drop(Stream::new(answer.into_body(), reservation, status).outliving_client());
+    }
 }
 
 fn answer_timeout(limits: ServerLimits) -> Duration {
@@ -258,7 +269,7 @@ fn streamed(
     reservation: Reservation,
     request: &Request<'_>,
     status: StatusCode,
-    body: AnswerBody,
+    body: impl Into<Source>,
     rewriting: Option<Rewriting>,
     patience: Option<Duration>,
 ) -> Response<ReplyBody> {

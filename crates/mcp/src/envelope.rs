@@ -69,6 +69,7 @@ members! {
         reference: Option<Reference<'a>> = "ref",
         notifications: Option<Listening<'a>> = "notifications",
         arguments: &'a RawValue = "arguments",
+        request_state: &'a RawValue = "requestState",
         meta: Option<Meta<'a>> = "_meta",
     }
 }
@@ -168,6 +169,11 @@ impl<'a> Envelope<'a> {
             .flatten()
             .flat_map(|filter| filter.resources.iter().flatten())
             .map(|text| &*text.0)
+    }
+
+    /// What an incomplete answer gave the client to bring back (2026-07-28, multi-round-trip requests).
+    pub fn request_state(&self) -> Option<String> {
+        serde_json::from_str(self.params.request_state?.get()).ok()
     }
 
     /// The protocol version in `_meta` (2026-07-28, basic).

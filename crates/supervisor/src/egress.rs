@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+pub use partywall_domain::Egress;
 pub(crate) use request::HEAD_BYTES_MAX;
 use request::{Target, target};
 
@@ -30,17 +31,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// After a failure to accept, so that a lack of descriptors is no busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// One way out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Egress {
-    /// The host: a name, matched whole and without case, or an address.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    /// Whether the name may lead into a private network. An address that is named is meant, whatever it is.
-    pub private: bool,
-}
 
 /// Why a box does not get out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,16 +2,15 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use crate::egress::Egress;
-use crate::floor::Floor;
+use partywall_domain::{Command, Egress, Floor, Revision};
+pub use partywall_domain::{InstanceLimits, Life, Root, Transport};
 
 /// What to run for one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {
     /// The revision that says so. A call that began under an older one does not bring the older launch back.
-    pub revision: u64,
+    pub revision: Revision,
     /// The program, by its path in the box.
     pub command: PathBuf,
     /// Its arguments; every user of the host can read them, so no secret stands here.
@@ -39,10 +38,28 @@ pub struct Launch {
 }
 
 impl Launch {
+    /// What the catalog says under this revision.
+    pub fn of(command: &Command, revision: Revision, require: Option<&Floor>) -> Self {
+        let setting = |(name, value): &(String, String)| (name.clone(), Secret::new(value));
+        Self {
+            revision,
+            arguments: command.arguments.clone(),
+            environment: command.environment.iter().map(setting).collect(),
+            directory: command.directory.clone(),
+            volume: command.volume.clone(),
+            egress: command.egress.clone(),
+            transport: command.transport,
+            limits: command.limits,
+            require: require.cloned().unwrap_or_default(),
+            life: command.life,
+            ..Self::new(&command.program, command.roots.clone())
+        }
+    }
+
     /// A program without arguments, in a box with nothing but these roots.
     pub fn new(command: impl Into<PathBuf>, roots: Vec<Root>) -> Self {
         Self {
-            revision: 0,
+            revision: Revision(0),
             command: command.into(),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -82,32 +99,6 @@ impl Launch {
     }
 }
 
-/// A path of the host, and where it stands in the box.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Root {
-    /// On the host. Links are followed; file systems mounted below it do not come along.
-    pub host: PathBuf,
-    /// In the box.
-    pub at: PathBuf,
-}
-
-impl Root {
-    /// The same path in the box as on the host.
-    pub fn same(path: impl Into<PathBuf>) -> Self {
-        let host = path.into();
-        Self { at: host.clone(), host }
-    }
-}
-
-/// How an instance speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// Over its standard input and output.
-    Stdio,
-    /// Over a Unix socket that it makes at [`SOCKET`].
-    Unix,
-}
-
 /// Where, in the box, a server that listens makes its socket.
 pub const SOCKET: &str = "/run/partywall/socket";
 
@@ -133,66 +124,6 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What one instance may use, with all its processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InstanceLimits {
-    /// Bytes of memory, `/tmp` included. Default 512 MiB: a Node or Python server with room to work.
-    pub memory_bytes: u64,
-    /// Thousandths of one core. Default 1000: a busy server is fast, and leaves the other cores.
-    pub cpu_millis: u32,
-    /// Processes and threads. Default 128: Node starts a dozen threads, a server that runs commands a few more.
-    pub processes_max: u32,
-    /// Open descriptors of one process. Default 1024: the usual soft limit.
-    pub files_max: u32,
-    /// Bytes of one file. Default 1 GiB.
-    pub file_bytes_max: u64,
-    /// Bytes of `/tmp`, which count as memory where they are used. Default 64 MiB.
-    pub tmp_bytes: u64,
-}
-
-impl Default for InstanceLimits {
-    fn default() -> Self {
-        Self {
-            memory_bytes: 512 << 20,
-            cpu_millis: 1000,
-            processes_max: 128,
-            files_max: 1024,
-            file_bytes_max: 1 << 30,
-            tmp_bytes: 64 << 20,
-        }
-    }
-}
-
-/// When an instance starts, sleeps and stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Life {
-    /// Until it must answer after its start. Default 20 s: an interpreter with a cold cache on a busy host.
-    pub start_timeout: Duration,
-    /// Without a call, until it is frozen: it keeps its memory and uses no CPU. Default 30 s; none: never.
-    pub freeze_after: Option<Duration>,
-    /// Without a call, until it is stopped. Default 300 s: a conversation's pauses are shorter.
-    pub stop_after: Duration,
-    /// For calls in flight when it is replaced or stopped. Default 30 s.
-    pub drain_deadline: Duration,
-    /// Between the wish that it end and its end by force. Default 5 s.
-    pub stop_grace: Duration,
-    /// Whether one is kept warm without calls.
-    pub min_warm: bool,
-}
-
-impl Default for Life {
-    fn default() -> Self {
-        Self {
-            start_timeout: Duration::from_secs(20),
-            freeze_after: Some(Duration::from_secs(30)),
-            stop_after: Duration::from_mins(5),
-            drain_deadline: Duration::from_secs(30),
-            stop_grace: Duration::from_secs(5),
-            min_warm: false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,14 +138,17 @@ mod tests {
 
     #[test]
     fn only_what_says_something_else_and_is_no_older_takes_the_place() {
-        let standing = Launch { revision: 5, ..Launch::new("/bin/a", Vec::new()) };
+        let standing = Launch { revision: Revision(5), ..Launch::new("/bin/a", Vec::new()) };
         let rotated = vec![("KEY".to_owned(), Secret::new("new"))];
         let rows = [
-            (Launch { revision: 6, ..standing.clone() }, false),
-            (Launch { revision: 6, environment: rotated.clone(), ..standing.clone() }, true),
+            (Launch { revision: Revision(6), ..standing.clone() }, false),
+            (Launch { revision: Revision(6), environment: rotated.clone(), ..standing.clone() }, true),
             (Launch { environment: rotated.clone(), ..standing.clone() }, true),
-            (Launch { revision: 4, environment: rotated, ..standing.clone() }, false),
-            (Launch { revision: 6, life: Life { min_warm: true, ..Life::default() }, ..standing.clone() }, true),
+            (Launch { revision: Revision(4), environment: rotated, ..standing.clone() }, false),
+            (
+                Launch { revision: Revision(6), life: Life { min_warm: true, ..Life::default() }, ..standing.clone() },
+                true,
+            ),
         ];
         for (other, replaces) in rows {
             assert_eq!(other.replaces(&standing), replaces, "{other:?}");

@@ -12,10 +12,11 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use partywall_domain::{no_box_path, no_mount_point};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
@@ -237,18 +238,14 @@ fn environment(launch: &Launch) -> Vec<(String, String)> {
 /// What no box can be made of.
 fn check_launch(order: &Order) -> Result<(), String> {
     let launch = &order.launch;
-    let places =
-        launch.roots.iter().map(|root| &root.at).chain(&launch.volume).chain([&launch.command, &launch.directory]);
-    for place in places {
-        if !place.is_absolute() || place.components().any(|part| matches!(part, Component::ParentDir)) {
-            return Err(format!("`{}` is no path in the box; write it from `/` on, without `..`", place.display()));
-        }
-    }
-    for place in launch.roots.iter().map(|root| &root.at).chain(&launch.volume) {
-        let taken = ["/", "/proc", "/dev", "/tmp", "/run"];
-        if taken.iter().any(|taken| place == Path::new(taken) || (*taken != "/" && place.starts_with(taken))) {
-            return Err(format!("`{}` is the box's own; mount it elsewhere", place.display()));
-        }
+    let mounted = launch.roots.iter().map(|root| &root.at).chain(&launch.volume);
+    let named = [&launch.command, &launch.directory];
+    if let Some(why) = named
+        .into_iter()
+        .find_map(|path| no_box_path(path))
+        .or_else(|| mounted.into_iter().find_map(|at| no_mount_point(at)))
+    {
+        return Err(why);
     }
     if let Some(volume) = &launch.volume
         && !order.owner.whole_tenant

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use partywall_domain::Revision;
 use partywall_tenancy::InstanceKey;
 use tokio::runtime::Handle;
 
@@ -103,7 +104,7 @@ impl State {
 }
 
 /// What holds for all slots.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Instances at once. Default 64: with the default limit on memory, what a host of 32 GiB has.
     pub awake_max: usize,
@@ -173,21 +174,37 @@ impl<C: Connect> Supervisor<C> {
         &self.house.enforced
     }
 
-    /// The instance of a key, started if it does not run, replaced if it runs something else.
+    /// The instance of a key, started if it does not run, replaced if it runs something else. What to run is asked for
+    /// only where this revision is news.
     ///
     /// Many at once start one instance. A call is held while that takes, no longer than the settings say.
-    pub async fn lease(&self, key: &InstanceKey, launch: &Launch) -> Result<Lease<C::Connection>, StartError> {
+    pub async fn lease(
+        &self,
+        key: &InstanceKey,
+        revision: Revision,
+        launch: impl Fn() -> Launch,
+    ) -> Result<Lease<C::Connection>, StartError> {
         loop {
+            let cell = self.house.cell(key, &launch)?;
+            if cell.has_not_seen(revision) {
+                cell.relaunch(&launch());
+            }
             // A slot that has just been forgotten is no slot; there is a new one then.
-            if let Some(answer) = self.house.cell(key, launch)?.call(launch) {
+            if let Some(answer) = cell.call() {
                 return answer.await;
             }
         }
     }
 
+    /// What calls of a key use now, where an instance serves: for what is not worth a start.
+    pub fn current(&self, key: &InstanceKey) -> Option<C::Connection> {
+        let cell = self.house.slots().get(key).cloned();
+        cell?.connection()
+    }
+
     /// Sees to the slot of a key without a call: with `min_warm` its instance starts now.
     pub fn keep(&self, key: &InstanceKey, launch: &Launch) -> Result<(), StartError> {
-        let cell = self.house.cell(key, launch)?;
+        let cell = self.house.cell(key, || launch.clone())?;
         cell.relaunch(launch);
         cell.apply(Event::Tick);
         Ok(())
@@ -204,6 +221,12 @@ impl<C: Connect> Supervisor<C> {
     pub fn stop(&self, id: &str) -> bool {
         let cell = self.house.cells().into_iter().find(|cell| cell.has(id));
         cell.inspect(|cell| cell.apply(Event::Stop)).is_some()
+    }
+
+    /// Stops the instance of a key when its calls are done.
+    pub fn stop_of(&self, key: &InstanceKey) {
+        let cell = self.house.slots().get(key).cloned();
+        cell.inspect(|cell| cell.apply(Event::Stop));
     }
 
     /// Ends all instances. Calls in flight get their time, but none longer than this.
@@ -229,7 +252,7 @@ impl<C: Connect> House<C> {
         self.slots().values().cloned().collect()
     }
 
-    fn cell(self: &Arc<Self>, key: &InstanceKey, launch: &Launch) -> Result<Arc<Cell<C>>, StartError> {
+    fn cell(self: &Arc<Self>, key: &InstanceKey, launch: impl FnOnce() -> Launch) -> Result<Arc<Cell<C>>, StartError> {
         let mut slots = self.slots();
         // Under the lock, so that the end of the gateway finds every slot.
         if self.closing.load(Ordering::SeqCst) {
@@ -241,7 +264,7 @@ impl<C: Connect> House<C> {
         if slots.len() >= SLOTS_MAX {
             return Err(StartError::TooMany);
         }
-        let cell = Cell::new(Arc::clone(self), key.clone(), launch.clone());
+        let cell = Cell::new(Arc::clone(self), key.clone(), launch());
         slots.insert(key.clone(), Arc::clone(&cell));
         self.runtime.spawn(Arc::clone(&cell).watch_the_clock());
         Ok(cell)

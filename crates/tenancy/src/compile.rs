@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use partywall_documents::{Document, Mistake, Mistakes, Plan, Server, Tenant, overlay};
-use partywall_domain::{IssuerName, Placement, PlanName, Revision, ServerName, TenantName};
+use partywall_domain::{Floor, IssuerName, Placement, PlanName, Revision, ServerName, TenantName};
 use partywall_identity::Issuer;
 
 use crate::draft::Draft;
 use crate::grant::{Grant, Grants};
 use crate::snapshot::{Door, Snapshot, claim};
 use crate::tenant::TenantConfig;
+
+/// Where calls go, with the URL where there is one.
+type To = (Placement, Option<Arc<str>>);
 
 /// Compiles every document there is. The order of `documents` does not matter.
 pub fn compile(revision: Revision, documents: &[Document]) -> Result<Snapshot, Vec<Mistake>> {
@@ -153,10 +156,11 @@ impl Snapshot {
     /// What the tenant may do. Tenants that say nothing of their own share what their plan grants, unless it is something
     /// that only one can have.
     fn grants(&mut self, tenant: &Tenant, plan: &Plan, mistakes: &Mistakes) -> Arc<Grants> {
-        let bare = tenant.servers.is_empty();
+        let bare = tenant.servers.is_empty() && tenant.require.is_none();
         if let Some(shared) = self.grants.get(&plan.name).filter(|_| bare) {
             return Arc::clone(shared);
         }
+        let floor = floor(plan, tenant);
         let patches = overlay(&plan.servers, &tenant.servers);
         let asked = patches.len();
         let mut granted = Grants::new();
@@ -166,14 +170,13 @@ impl Snapshot {
                 mistakes.add(path, format!("no server `{name}`; apply a document `server.{name}` with it"));
                 continue;
             };
-            match self.upstream(tenant, &server, patch.placement.as_ref()) {
-                Ok((placement, upstream)) => {
-                    drop(granted.insert(server.name.clone(), Grant::new(server, placement, upstream, patch)));
-                }
+            match self.upstream(tenant, &server, patch.placement.as_ref()).and_then(|to| above(floor.as_ref(), to)) {
+                Ok(to) => drop(granted.insert(server.name.clone(), Grant::new(server, to, floor.clone(), patch))),
                 Err(why) => mistakes.add(format!("{path}.placement"), why),
             }
         }
-        let for_all = granted.values().all(|grant| *grant.placement() == Placement::Shared) && granted.len() == asked;
+        let one_s_own = |grant: &Grant| matches!(grant.placement(), Placement::Remote(_));
+        let for_all = !granted.values().any(one_s_own) && granted.len() == asked;
         let granted = Arc::new(granted);
         if bare && for_all {
             Arc::make_mut(&mut self.grants).insert(plan.name.clone(), Arc::clone(&granted));
@@ -182,12 +185,7 @@ impl Snapshot {
     }
 
     /// Where the tenant's calls go, or why they may not go there.
-    fn upstream(
-        &mut self,
-        tenant: &Tenant,
-        server: &Server,
-        placement: Option<&Placement>,
-    ) -> Result<(Placement, Arc<str>), String> {
+    fn upstream(&mut self, tenant: &Tenant, server: &Server, placement: Option<&Placement>) -> Result<To, String> {
         let (name, who) = (&server.name, &tenant.name);
         match placement {
             None => {
@@ -199,8 +197,13 @@ impl Snapshot {
             )),
             Some(Placement::Shared) => {
                 let url = server.url.clone().ok_or(format!("server `{name}` has no `url` to share"))?;
-                Ok((Placement::Shared, url))
+                Ok((Placement::Shared, Some(url)))
             }
+            Some(Placement::Dedicated(_)) if server.command.is_none() => Err(format!(
+                "server `{name}` cannot be started for `{who}`: its document has no `command`; say in `server.{name}` how \
+                 it is run, or place it `\"shared\"`"
+            )),
+            Some(Placement::Dedicated(isolation)) => Ok((Placement::Dedicated(*isolation), None)),
             Some(Placement::Remote(url)) => match self.urls.insert(place(url), (who.clone(), name.clone())) {
                 Some((other, _)) if other != *who => Err(format!(
                     "`{url}` is already the instance of another tenant, `{other}`; a remote instance serves one tenant"
@@ -208,7 +211,7 @@ impl Snapshot {
                 Some((_, other)) if other != *name => {
                     Err(format!("`{url}` is already `{who}`'s instance of server `{other}`"))
                 }
-                _ => Ok((Placement::Remote(Arc::clone(url)), Arc::clone(url))),
+                _ => Ok((Placement::Remote(Arc::clone(url)), Some(Arc::clone(url)))),
             },
         }
     }
@@ -290,6 +293,27 @@ impl Snapshot {
         };
         self.doors.insert(issuer.clone(), door);
         Ok(())
+    }
+}
+
+/// What is required of a tenant's instances: by its plan, by itself, or by both.
+fn floor(plan: &Plan, tenant: &Tenant) -> Option<Floor> {
+    match (&plan.require, &tenant.require) {
+        (Some(plan), Some(tenant)) => Some(plan.clone().and(tenant)),
+        (one, other) => one.as_ref().or(other.as_ref()).cloned(),
+    }
+}
+
+/// Where calls go, if that is not below the floor. What runs elsewhere, nobody here knows the isolation of.
+fn above(floor: Option<&Floor>, to: To) -> Result<To, String> {
+    let Some(floor) = floor else { return Ok(to) };
+    match &to.0 {
+        Placement::Dedicated(isolation) if *isolation >= floor.isolation => Ok(to),
+        placement => Err(format!(
+            "`{}` is below the `{}` that is required here; place it there, or change `require` of the plan or the tenant",
+            placement.as_str(),
+            floor.isolation.as_str()
+        )),
     }
 }
 

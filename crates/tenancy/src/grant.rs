@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use partywall_documents::{Globs, Server, ServerPatch, ToolLimit};
-use partywall_domain::{Placement, ServerName};
+use partywall_domain::{Floor, Placement, ServerName};
 
 /// What a tenant may do, by server.
 pub(crate) type Grants = BTreeMap<ServerName, Grant>;
@@ -14,7 +14,8 @@ pub(crate) type Grants = BTreeMap<ServerName, Grant>;
 pub struct Grant {
     server: Arc<Server>,
     placement: Placement,
-    upstream: Arc<str>,
+    upstream: Option<Arc<str>>,
+    require: Option<Floor>,
     tools: Globs,
     prompts: Globs,
     resources: Globs,
@@ -23,11 +24,17 @@ pub struct Grant {
 }
 
 impl Grant {
-    pub(crate) fn new(server: Arc<Server>, placement: Placement, upstream: Arc<str>, patch: ServerPatch) -> Self {
+    pub(crate) fn new(
+        server: Arc<Server>,
+        (placement, upstream): (Placement, Option<Arc<str>>),
+        require: Option<Floor>,
+        patch: ServerPatch,
+    ) -> Self {
         Self {
             server,
             placement,
             upstream,
+            require,
             tools: patch.tools.unwrap_or_else(Globs::none),
             prompts: patch.prompts.unwrap_or_else(Globs::none),
             resources: patch.resources.unwrap_or_else(Globs::none),
@@ -46,9 +53,14 @@ impl Grant {
         &self.placement
     }
 
-    /// The URL behind the placement.
-    pub fn upstream(&self) -> &Arc<str> {
-        &self.upstream
+    /// The URL behind the placement; none where an instance is started.
+    pub fn upstream(&self) -> Option<&Arc<str>> {
+        self.upstream.as_ref()
+    }
+
+    /// How the tenant's instances must be kept apart, if anybody requires it.
+    pub fn require(&self) -> Option<&Floor> {
+        self.require.as_ref()
     }
 
     /// The tools granted.

@@ -85,6 +85,11 @@ impl Snapshot {
     }
 
     /// The servers of the catalog.
+    pub fn server(&self, name: &ServerName) -> Option<&Arc<Server>> {
+        self.servers.get(name)
+    }
+
+    /// All servers.
     pub fn servers(&self) -> impl Iterator<Item = &Arc<Server>> {
         self.servers.values()
     }

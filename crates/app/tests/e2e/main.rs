@@ -13,6 +13,7 @@
 mod checked_in;
 mod corporate;
 mod http;
+mod instances;
 mod legacy;
 mod node;
 mod process;

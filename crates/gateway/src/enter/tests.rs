@@ -84,6 +84,7 @@ impl Stage {
             public_url,
             keys: Arc::clone(&away) as _,
             upstream_tls: tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth(),
+            tier: None,
         });
         gateway.verifications = Semaphore::new(PLACES);
         Self { gateway: Arc::new(gateway), away, given, fetched, _books: books }

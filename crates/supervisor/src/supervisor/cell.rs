@@ -4,9 +4,11 @@
 //! slot decided them. It is not held while a call is answered: a caller that is gone drops its lease at once.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use partywall_domain::Revision;
 use partywall_tenancy::InstanceKey;
 use tokio::sync::{Notify, oneshot};
 
@@ -21,6 +23,8 @@ pub(super) struct Cell<C: Connect> {
     pub(super) house: Arc<House<C>>,
     key: InstanceKey,
     inside: Mutex<Inside<C>>,
+    /// The newest revision that said what to run.
+    seen: AtomicU64,
     clock: Notify,
 }
 
@@ -59,9 +63,10 @@ impl<C: Connect> Lender for Cell<C> {
 impl<C: Connect> Cell<C> {
     pub(super) fn new(house: Arc<House<C>>, key: InstanceKey, launch: Launch) -> Arc<Self> {
         let slot = Slot::new(launch.life, launch.volume.is_some());
+        let seen = AtomicU64::new(launch.revision.0);
         let (waiting, instances, launch) = (HashMap::new(), BTreeMap::new(), Arc::new(launch));
         let inside = Inside { slot, launch, waiting, waiters: 0, instances, trouble: None, closed: false };
-        Arc::new(Self { house, key, inside: Mutex::new(inside), clock: Notify::new() })
+        Arc::new(Self { house, key, inside: Mutex::new(inside), seen, clock: Notify::new() })
     }
 
     pub(super) fn key(&self) -> &InstanceKey {
@@ -73,8 +78,7 @@ impl<C: Connect> Cell<C> {
     }
 
     /// Asks for the instance; `None` if this slot was forgotten meanwhile.
-    pub(super) fn call(self: &Arc<Self>, launch: &Launch) -> Option<BoxFuture<'static, Granted<C>>> {
-        self.relaunch(launch);
+    pub(super) fn call(self: &Arc<Self>) -> Option<BoxFuture<'static, Granted<C>>> {
         let (answer, answered) = oneshot::channel();
         let waiter = {
             let mut inside = self.inside();
@@ -95,8 +99,20 @@ impl<C: Connect> Cell<C> {
         }))
     }
 
+    /// Whether nobody has said yet what to run under this revision.
+    pub(super) fn has_not_seen(&self, revision: Revision) -> bool {
+        self.seen.load(Ordering::Relaxed) < revision.0
+    }
+
+    /// What calls use now.
+    pub(super) fn connection(&self) -> Option<C::Connection> {
+        let inside = self.inside();
+        inside.instances.get(&inside.slot.serving()?)?.connection.clone()
+    }
+
     /// Takes a launch that says something else than the one that stands.
     pub(super) fn relaunch(self: &Arc<Self>, launch: &Launch) {
+        self.seen.fetch_max(launch.revision.0, Ordering::Relaxed);
         let changed = {
             let mut inside = self.inside();
             let changed = launch.replaces(&inside.launch);

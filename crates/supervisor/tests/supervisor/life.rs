@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use partywall_domain::Revision;
 use partywall_supervisor::LINE_BYTES_MAX;
 use partywall_supervisor::driver::Cause;
 use partywall_supervisor::floor::{Floor, Guarantee, Isolation};
@@ -10,7 +11,7 @@ use partywall_supervisor::launch::{Launch, Life, Secret};
 use partywall_supervisor::slot::BREAKER_FAILURES;
 use partywall_supervisor::supervisor::{Settings, StartError, State};
 
-use crate::world::{PATIENCE, World, echo, shell};
+use crate::world::{PATIENCE, World, echo, lease_of, shell};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_simultaneous_first_calls_start_one_instance() {
@@ -20,7 +21,7 @@ async fn a_hundred_simultaneous_first_calls_start_one_instance() {
         .map(|number| {
             let (supervisor, key, launch) = (world.supervisor.clone(), key.clone(), launch.clone());
             tokio::spawn(async move {
-                let lease = supervisor.lease(&key, &launch).await.unwrap();
+                let lease = lease_of(&supervisor, &key, &launch).await.unwrap();
                 let answer = lease.connection().say(&number.to_string()).await.unwrap();
                 (lease.info().id.clone(), answer == format!("one {number}"))
             })
@@ -41,9 +42,9 @@ async fn a_hundred_simultaneous_first_calls_start_one_instance() {
 #[tokio::test]
 async fn each_tenant_has_an_instance_of_its_own() {
     let world = World::new(Settings::default()).await;
-    let a = world.supervisor.lease(&world.key(0), &echo("x")).await.unwrap();
-    let b = world.supervisor.lease(&world.key(1), &echo("x")).await.unwrap();
-    let again = world.supervisor.lease(&world.key(0), &echo("x")).await.unwrap();
+    let a = lease_of(&world.supervisor, &world.key(0), &echo("x")).await.unwrap();
+    let b = lease_of(&world.supervisor, &world.key(1), &echo("x")).await.unwrap();
+    let again = lease_of(&world.supervisor, &world.key(0), &echo("x")).await.unwrap();
     assert_ne!(a.info().id, b.info().id);
     assert_eq!(a.info().id, again.info().id);
     assert_eq!(world.supervisor.list().len(), 2);
@@ -57,30 +58,30 @@ async fn an_idle_instance_sleeps_stops_and_is_started_again() {
     let mut launch = echo("x");
     let (freeze, stop) = (Duration::from_millis(300), Duration::from_millis(1500));
     launch.life = Life { freeze_after: Some(freeze), stop_after: stop, ..launch.life };
-    let lease = world.supervisor.lease(&world.key(0), &launch).await.unwrap();
+    let lease = lease_of(&world.supervisor, &world.key(0), &launch).await.unwrap();
     let first = lease.info().id.clone();
     drop(lease);
     world.until("frozen", |list| list.iter().any(|one| one.state == State::Frozen)).await;
-    let lease = world.supervisor.lease(&world.key(0), &launch).await.unwrap();
+    let lease = lease_of(&world.supervisor, &world.key(0), &launch).await.unwrap();
     assert_eq!(lease.info().id, first);
     assert_eq!(lease.connection().say("awake").await.unwrap(), "x awake");
     drop(lease);
     world.until("stopped", <[_]>::is_empty).await;
-    assert_ne!(world.supervisor.lease(&world.key(0), &launch).await.unwrap().info().id, first);
+    assert_ne!(lease_of(&world.supervisor, &world.key(0), &launch).await.unwrap().info().id, first);
 }
 
 #[tokio::test]
 async fn what_keeps_dying_is_refused_with_its_last_words() {
     let world = World::new(Settings::default()).await;
     let launch = shell("echo no licence >&2; exit 3");
-    let refused = world.supervisor.lease(&world.key(0), &launch).await.unwrap_err();
+    let refused = lease_of(&world.supervisor, &world.key(0), &launch).await.unwrap_err();
     let StartError::Broken { .. } = &refused else { panic!("{refused:?}") };
     let told = refused.to_string();
     assert!(told.contains("exited with code 3; it said last: no licence") && told.contains("tried again in"), "{told}");
     assert_eq!(world.seen.ends.lock().unwrap().len(), BREAKER_FAILURES as usize);
     assert!(world.seen.lines.lock().unwrap().iter().all(|line| line == "no licence"));
-    let fixed = Launch { revision: 1, ..echo("x") };
-    let lease = world.supervisor.lease(&world.key(0), &fixed).await;
+    let fixed = Launch { revision: Revision(1), ..echo("x") };
+    let lease = lease_of(&world.supervisor, &world.key(0), &fixed).await;
     assert!(lease.is_ok(), "what was changed is tried at once: {lease:?}");
 }
 
@@ -89,7 +90,7 @@ async fn one_that_never_answers_is_ended_and_the_caller_told() {
     let world = World::new(Settings { hold_timeout: Duration::from_millis(700), ..Settings::default() }).await;
     let mut launch = shell("sleep 600");
     launch.life.start_timeout = Duration::from_millis(300);
-    let refused = world.supervisor.lease(&world.key(0), &launch).await.unwrap_err();
+    let refused = lease_of(&world.supervisor, &world.key(0), &launch).await.unwrap_err();
     assert!(matches!(refused, StartError::TimedOut(_)), "{refused:?}");
     assert!(world.seen.ends.lock().unwrap().iter().all(|end| end.cause == Cause::Signal(9)));
 }
@@ -99,7 +100,7 @@ async fn what_cannot_be_had_here_is_refused_by_name() {
     let world = World::new(Settings::default()).await;
     let mut launch = echo("x");
     launch.require = Floor { isolation: Isolation::Microvm, ..Floor::default() };
-    let refused = world.supervisor.lease(&world.key(0), &launch).await.unwrap_err().to_string();
+    let refused = lease_of(&world.supervisor, &world.key(0), &launch).await.unwrap_err().to_string();
     assert!(refused.contains("tier `process` does not hold `isolation:microvm`"), "{refused}");
     world.until("nothing runs", <[_]>::is_empty).await;
 }
@@ -108,14 +109,14 @@ async fn what_cannot_be_had_here_is_refused_by_name() {
 async fn a_changed_launch_replaces_and_an_older_one_does_not_come_back() {
     let world = World::new(Settings::default()).await;
     let key = world.key(0);
-    let old = Launch { revision: 1, ..echo("old") };
+    let old = Launch { revision: Revision(1), ..echo("old") };
     let rotated = vec![("KEY".to_owned(), Secret::new("new"))];
-    let new = Launch { revision: 2, environment: rotated, ..echo("new") };
-    let before = world.supervisor.lease(&key, &old).await.unwrap();
-    let after = world.supervisor.lease(&key, &new).await.unwrap();
+    let new = Launch { revision: Revision(2), environment: rotated, ..echo("new") };
+    let before = lease_of(&world.supervisor, &key, &old).await.unwrap();
+    let after = lease_of(&world.supervisor, &key, &new).await.unwrap();
     assert_eq!(after.connection().say("a").await.unwrap(), "new a");
     assert_eq!(before.connection().say("b").await.unwrap(), "old b", "calls in flight keep theirs");
-    let late = world.supervisor.lease(&key, &old).await.unwrap();
+    let late = lease_of(&world.supervisor, &key, &old).await.unwrap();
     assert_eq!(late.info().id, after.info().id);
     drop(before);
     world.until("the old one is gone", |list| list.len() == 1).await;
@@ -129,7 +130,7 @@ async fn more_tenants_than_places_are_served_in_turn() {
             .map(|tenant| {
                 let (supervisor, key) = (world.supervisor.clone(), world.key(tenant));
                 tokio::spawn(async move {
-                    let lease = supervisor.lease(&key, &echo(&format!("t{tenant}"))).await?;
+                    let lease = lease_of(&supervisor, &key, &echo(&format!("t{tenant}"))).await?;
                     let awake = supervisor.list().iter().filter(|one| one.usage.cpu_us.is_some()).count();
                     Ok::<_, StartError>((lease.connection().say("hello").await, awake))
                 })
@@ -146,10 +147,10 @@ async fn more_tenants_than_places_are_served_in_turn() {
 #[tokio::test]
 async fn an_operator_stops_one_and_the_next_call_starts_another() {
     let world = World::new(Settings::default()).await;
-    let first = world.supervisor.lease(&world.key(0), &echo("x")).await.unwrap().info().id.clone();
+    let first = lease_of(&world.supervisor, &world.key(0), &echo("x")).await.unwrap().info().id.clone();
     assert!(!world.supervisor.stop("unknown"));
     assert!(world.supervisor.stop(&first));
-    let second = world.supervisor.lease(&world.key(0), &echo("x")).await.unwrap().info().id.clone();
+    let second = lease_of(&world.supervisor, &world.key(0), &echo("x")).await.unwrap().info().id.clone();
     assert_ne!(first, second);
     world.until("the first is gone", |list| list.iter().all(|one| one.info.id == second)).await;
 }
@@ -172,7 +173,7 @@ async fn a_line_without_end_costs_its_server_the_rest_of_it() {
     let world = World::new(Settings::default()).await;
     let script =
         "head -c 67108864 /dev/zero | tr '\\0' x >&2; echo >&2; echo last >&2; while read line; do echo $line; done";
-    let _lease = world.supervisor.lease(&world.key(0), &shell(script)).await.unwrap();
+    let _lease = lease_of(&world.supervisor, &world.key(0), &shell(script)).await.unwrap();
     world.until("told", |list| list[0].said.last().is_some_and(|line| line == "last")).await;
     let lines = world.seen.lines.lock().unwrap();
     assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [LINE_BYTES_MAX, 4]);
@@ -182,9 +183,9 @@ async fn a_line_without_end_costs_its_server_the_rest_of_it() {
 async fn a_caller_that_is_gone_holds_nothing() {
     let world = World::new(Settings::default()).await;
     let (key, launch) = (world.key(0), echo("x"));
-    let given_up = tokio::time::timeout(Duration::from_millis(1), world.supervisor.lease(&key, &launch)).await;
+    let given_up = tokio::time::timeout(Duration::from_millis(1), lease_of(&world.supervisor, &key, &launch)).await;
     drop(given_up);
-    let lease = world.supervisor.lease(&key, &launch).await.unwrap();
+    let lease = lease_of(&world.supervisor, &key, &launch).await.unwrap();
     assert_eq!(world.supervisor.list()[0].leases, 1);
     drop(lease);
     assert_eq!(world.supervisor.list()[0].leases, 0);
@@ -194,12 +195,12 @@ async fn a_caller_that_is_gone_holds_nothing() {
 async fn the_end_of_the_gateway_is_the_end_of_all() {
     let world = World::new(Settings::default()).await;
     let deaf = shell("trap '' TERM; while read line; do echo $line; done; while :; do sleep 1; done");
-    let held = world.supervisor.lease(&world.key(0), &deaf).await.unwrap();
-    let _other = world.supervisor.lease(&world.key(1), &echo("x")).await.unwrap();
+    let held = lease_of(&world.supervisor, &world.key(0), &deaf).await.unwrap();
+    let _other = lease_of(&world.supervisor, &world.key(1), &echo("x")).await.unwrap();
     let ended = world.supervisor.shutdown(Duration::from_millis(500));
     tokio::time::timeout(PATIENCE, ended).await.expect("it waits for a deaf server");
     assert_eq!(world.supervisor.list().len(), 0);
     assert!(held.connection().say("still there?").await.is_err());
-    let refused = world.supervisor.lease(&world.key(0), &echo("x")).await.unwrap_err();
+    let refused = lease_of(&world.supervisor, &world.key(0), &echo("x")).await.unwrap_err();
     assert_eq!(refused, StartError::Closing);
 }

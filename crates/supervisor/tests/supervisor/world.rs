@@ -12,7 +12,9 @@ use partywall_supervisor::Line;
 use partywall_supervisor::driver::{BoxFuture, End, Io};
 use partywall_supervisor::launch::{Launch, Life, Root};
 use partywall_supervisor::process::{ProcessDriver, ProcessSettings};
-use partywall_supervisor::supervisor::{Connect, InstanceInfo, InstanceRecord, Settings, Supervisor, Watch};
+use partywall_supervisor::supervisor::{
+    Connect, InstanceInfo, InstanceRecord, Lease, Settings, StartError, Supervisor, Watch,
+};
 use partywall_tenancy::{InstanceKey, Scope, Snapshot, compile};
 use partywall_testkit::token::Issuer;
 use serde_json::{Value, json};
@@ -71,6 +73,15 @@ impl World {
         let waited = tokio::time::timeout(PATIENCE, wait).await;
         waited.unwrap_or_else(|_| panic!("not {what}: {:?}", self.supervisor.list()))
     }
+}
+
+/// The instance of a key, which is to run this.
+pub(crate) async fn lease_of(
+    supervisor: &Supervisor<Lines>,
+    key: &InstanceKey,
+    launch: &Launch,
+) -> Result<Lease<Spoken>, StartError> {
+    supervisor.lease(key, launch.revision, || launch.clone()).await
 }
 
 fn documents(issuer: &Issuer) -> Vec<Document> {

@@ -74,7 +74,7 @@ fn a_tenants_word_replaces_the_plans_field_by_field() {
     assert!(grant.prompts().grants("hello") && !grant.prompts().grants("bye"));
     assert!(grant.resources().grants("notes://1/a") && !grant.resources().grants("file:///etc/passwd"));
     assert_eq!(*grant.placement(), Placement::Shared);
-    assert_eq!(&**grant.upstream(), "http://127.0.0.1:9000/mcp");
+    assert_eq!(grant.upstream().map(|url| &**url), Some("http://127.0.0.1:9000/mcp"));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_placement_of_its_own_leads_elsewhere() {
         acme(&[("tenant.acme.servers.notes", json!({ "placement": { "remote": "http://127.0.0.1:9102/mcp" } }))]);
     let grant = tenant.grant("notes").unwrap();
     assert_eq!(*grant.placement(), Placement::Remote("http://127.0.0.1:9102/mcp".into()));
-    assert_eq!(&**grant.upstream(), "http://127.0.0.1:9102/mcp");
+    assert_eq!(grant.upstream().map(|url| &**url), Some("http://127.0.0.1:9102/mcp"));
     assert!(grant.tools().grants("list"), "the plan's tools still hold");
 }
 

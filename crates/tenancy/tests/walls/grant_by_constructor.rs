@@ -5,7 +5,7 @@ use partywall_domain::Placement;
 use partywall_tenancy::Grant;
 
 fn forge(server: Server, patch: ServerPatch) -> Grant {
-    Grant::new(server.into(), Placement::Shared, "http://127.0.0.1/mcp".into(), patch)
+    Grant::new(server.into(), (Placement::Shared, None), None, patch)
 }
 
 fn main() {}

@@ -33,6 +33,11 @@ impl Client {
         Self { era: Era::Legacy, capabilities: said("capabilities").into(), info: said("clientInfo").into() }
     }
 
+    /// What a legacy client said, as the parameters that [`Self::initialized`] reads.
+    pub fn said(&self) -> String {
+        format!("{{\"capabilities\":{},\"clientInfo\":{}}}", self.capabilities, self.info)
+    }
+
     /// The client's capabilities, as it wrote them.
     pub fn capabilities(&self) -> &str {
         &self.capabilities

@@ -1,0 +1,83 @@
+//! The tier that starts instances on this node, and what the log says of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use partywall_domain::event;
+use partywall_gateway::Tier;
+use partywall_supervisor::Line;
+use partywall_supervisor::driver::{Cause, End};
+use partywall_supervisor::process::{ProcessDriver, ProcessSettings};
+use partywall_supervisor::supervisor::{InstanceInfo, Settings, Watch};
+
+use crate::data::Data;
+
+/// The hidden subcommand by which the binary is its own keeper.
+pub(crate) const KEEPER: &str = "keeper";
+
+/// The process tier, with its state in the data folder.
+pub(crate) async fn tier(data: &Data, settings: Settings) -> anyhow::Result<Tier> {
+    let keeper = std::env::current_exe().context("the path of this program is not known")?;
+    let tier = ProcessSettings { state: data.path().join("instances"), keeper: (keeper, vec![KEEPER.to_owned()]) };
+    let driver = ProcessDriver::start(tier).await.context("the tier `process` cannot be set up")?;
+    if driver.orphans() > 0 {
+        tracing::warn!(event = event::ORPHANS_ENDED, count = driver.orphans());
+    }
+    Ok(Tier { driver: Arc::new(driver), watch: Arc::new(Logged), settings })
+}
+
+/// Writes down what becomes of instances; each line says whose the instance is.
+struct Logged;
+
+impl Watch for Logged {
+    fn said(&self, instance: &InstanceInfo, line: Line) {
+        tracing::info!(
+            event = event::INSTANCE_SAID,
+            tenant_id = whose(instance),
+            server = instance.key.server().as_str(),
+            instance = instance.id,
+            text = line.text,
+            cut = line.cut,
+            lost = line.lost,
+        );
+    }
+
+    fn ready(&self, instance: &InstanceInfo, took: Duration) {
+        tracing::info!(
+            event = event::INSTANCE_READY,
+            tenant_id = whose(instance),
+            server = instance.key.server().as_str(),
+            instance = instance.id,
+            isolation = instance.enforced.isolation.as_str(),
+            took_us = micros(took),
+        );
+    }
+
+    fn ended(&self, instance: &InstanceInfo, end: &End, lived: Duration) {
+        let usage = &end.usage;
+        tracing::info!(
+            event = event::INSTANCE_ENDED,
+            tenant_id = whose(instance),
+            server = instance.key.server().as_str(),
+            instance = instance.id,
+            cause = %end.cause,
+            out_of_memory = end.cause == Cause::OutOfMemory,
+            lived_us = micros(lived),
+            cpu_us = usage.cpu_us,
+            memory_peak_bytes = usage.memory_peak_bytes,
+            read_bytes = usage.read_bytes,
+            written_bytes = usage.written_bytes,
+            processes_refused = usage.processes_refused,
+        );
+    }
+}
+
+/// The tenant; none where the instance serves all of them.
+fn whose(instance: &InstanceInfo) -> Option<String> {
+    instance.key.tenant().map(|tenant| tenant.to_string())
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

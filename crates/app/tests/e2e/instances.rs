@@ -1,0 +1,4 @@
+//! Servers on stdio as instances of their tenants' own, behind the same URL as everything else.
+
+mod boxed;
+mod served;

@@ -1,0 +1,27 @@
+//! `require = { isolation = "process", holds = ["memory"] }`: how a plan's or a tenant's instances must be kept apart.
+
+use partywall_domain::{Floor, Guarantee, Isolation};
+
+use crate::table::Table;
+
+/// Reads the floor that somebody requires; none where nobody does.
+pub(crate) fn read(table: &mut Table<'_>) -> Option<Floor> {
+    let mut inner = table.table("require")?;
+    let mut floor = Floor { isolation: isolation(&mut inner), ..Floor::default() };
+    for word in inner.texts("holds").unwrap_or_default() {
+        match word.parse::<Guarantee>() {
+            Ok(one) => drop(floor.guarantees.insert(one)),
+            Err(why) => inner.mistake("holds", why.to_string()),
+        }
+    }
+    inner.finish();
+    Some(floor)
+}
+
+fn isolation(table: &mut Table<'_>) -> Isolation {
+    let Some(word) = table.text("isolation") else { return Isolation::default() };
+    word.parse().unwrap_or_else(|why: partywall_domain::UnknownIsolation| {
+        table.mistake("isolation", why.to_string());
+        Isolation::default()
+    })
+}
