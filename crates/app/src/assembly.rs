@@ -108,6 +108,7 @@ impl Assembly {
         let signer = signer(&public_url, &keys, &store, &authority)?;
         let running = running(&public_url, &admin, issuer.as_ref())?;
         let issuers_keys = Arc::new(HttpKeySource::new(vec![listening, admin.local_addr()?]));
+        let instances = instances::Starting::new(&plan.data, plan.instances).await?;
         let gateway = Arc::new(Gateway::new(partywall_gateway::Parts {
             snapshot: follower.snapshot(),
             ledger: ledger.clone(),
@@ -118,10 +119,9 @@ impl Assembly {
             addresses: plan.addresses,
             keys: Arc::clone(&issuers_keys) as _,
             upstream_tls: tls::upstreams(&plan.upstreams)?,
-            tier: Some(instances::tier(&plan.data, plan.instances).await?),
+            tier: Some(instances.tier()),
         }));
-        let drained = CancellationToken::new();
-        let spans = Arc::<traces::Counts>::default();
+        let (drained, spans) = (CancellationToken::new(), Arc::<traces::Counts>::default());
         let traces = tell_spans(&plan, &ledger, &spans, &drained)?;
         let control = Control::new(Parts {
             store: store.clone(),
@@ -130,6 +130,7 @@ impl Assembly {
             listener: admin.local_addr()?,
             prober: Arc::new(GatewayProber { gateway: Arc::clone(&gateway), authority: Arc::clone(&authority) }),
             fleet: Arc::new(ThisNode(follower.enforcement())),
+            tiers: Arc::new(instances.tiers(&gateway)),
             keys: Arc::clone(&issuers_keys) as _,
             ledger: ledger.clone(),
             vitals: Arc::new(ThisProcess::new(plan.log_losses, spans, stop.clone())),

@@ -3,8 +3,10 @@
 mod apply;
 mod bench;
 mod config;
+mod doctor;
 mod explain;
 mod fields;
+mod instance;
 mod issuer;
 mod logs;
 mod print;
@@ -42,6 +44,14 @@ enum Command {
         #[arg(long, value_name = "FILE", env = "PARTYWALL_CONFIG")]
         config: PathBuf,
     },
+    /// Check the settings, and try what each tier of instances really enforces on this host
+    Doctor {
+        /// The settings, in TOML
+        #[arg(long, value_name = "FILE", env = "PARTYWALL_CONFIG")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Apply documents: issuers, servers, plans and tenants
     Apply {
         /// A file (.toml, .yaml, .json), or a folder of such files
@@ -63,6 +73,11 @@ enum Command {
     Tenant {
         #[command(subcommand)]
         command: Tenant,
+    },
+    /// Look at the instances of servers that run for tenants, and stop one
+    Instance {
+        #[command(subcommand)]
+        command: Instance,
     },
     /// Look at issuers, and try the way to a token of one
     Issuer {
@@ -159,6 +174,45 @@ struct Change {
     /// Why, for the history
     #[arg(long)]
     reason: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Instance {
+    /// List the instances that run, the oldest first
+    List {
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        admin: Admin,
+    },
+    /// Show one instance: whose it is, what it uses, and what is enforced for it
+    Show {
+        /// Its id, as `instance list` shows it
+        id: String,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        admin: Admin,
+    },
+    /// Show what instances of a server said lately beside the protocol; also those that ended
+    Logs {
+        /// The server
+        server: String,
+        /// The tenant; without it, of instances that serve all tenants
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        admin: Admin,
+    },
+    /// Stop an instance when its calls are done; the next call starts another
+    Stop {
+        /// Its id, as `instance list` shows it
+        id: String,
+        #[command(flatten)]
+        admin: Admin,
+    },
 }
 
 #[derive(Subcommand)]
@@ -350,7 +404,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Apply { files, change, output, admin } => {
             apply::run(&admin.client()?, &files, change.dry_run, change.reason.as_deref(), output.output).await
         }
+        Command::Doctor { config, output } => doctor::run(config.as_deref(), output.output).await,
         Command::Config { command } => configuration(command).await,
+        Command::Instance { command } => instances(command).await,
         Command::Tenant { command: Tenant::List { output, admin } } => {
             tenant::list(&admin.client()?, output.output).await
         }
@@ -372,6 +428,17 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "partywall", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+async fn instances(command: Instance) -> anyhow::Result<ExitCode> {
+    match command {
+        Instance::List { output, admin } => instance::list(&admin.client()?, output.output).await,
+        Instance::Show { id, output, admin } => instance::show(&admin.client()?, &id, output.output).await,
+        Instance::Logs { server, tenant, output, admin } => {
+            instance::logs(&admin.client()?, &server, tenant.as_deref(), output.output).await
+        }
+        Instance::Stop { id, admin } => instance::stop(&admin.client()?, &id).await,
     }
 }
 

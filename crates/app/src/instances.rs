@@ -1,37 +1,77 @@
 //! The tier that starts instances on this node, and what the log says of them.
 
+mod node;
+mod said;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use partywall_domain::event;
-use partywall_gateway::Tier;
+use partywall_gateway::{Gateway, Tier};
 use partywall_supervisor::Line;
 use partywall_supervisor::driver::{Cause, End};
 use partywall_supervisor::process::{ProcessDriver, ProcessSettings};
 use partywall_supervisor::supervisor::{InstanceInfo, Settings, Watch};
 
 use crate::data::Data;
+pub(crate) use node::{NodeTiers, tier as shown};
+use said::Said;
 
 /// The hidden subcommand by which the binary is its own keeper.
 pub(crate) const KEEPER: &str = "keeper";
 
-/// The process tier, with its state in the data folder.
-pub(crate) async fn tier(data: &Data, settings: Settings) -> anyhow::Result<Tier> {
-    let keeper = std::env::current_exe().context("the path of this program is not known")?;
-    let tier = ProcessSettings { state: data.path().join("instances"), keeper: (keeper, vec![KEEPER.to_owned()]) };
-    let driver = ProcessDriver::start(tier).await.context("the tier `process` cannot be set up")?;
-    if driver.orphans() > 0 {
-        tracing::warn!(event = event::ORPHANS_ENDED, count = driver.orphans());
+/// The instances of this node, before there is a gateway that uses them.
+pub(crate) struct Starting {
+    driver: Arc<ProcessDriver>,
+    said: Arc<Said>,
+    settings: Settings,
+}
+
+impl Starting {
+    /// The process tier, with its state in the data folder.
+    pub(crate) async fn new(data: &Data, settings: Settings) -> anyhow::Result<Self> {
+        let driver = Arc::new(driver(&data.path().join("instances")).await?);
+        if driver.orphans() > 0 {
+            tracing::warn!(event = event::ORPHANS_ENDED, count = driver.orphans());
+        }
+        Ok(Self { driver, said: Arc::default(), settings })
     }
-    Ok(Tier { driver: Arc::new(driver), watch: Arc::new(Logged), settings })
+
+    /// What the gateway is given.
+    pub(crate) fn tier(&self) -> Tier {
+        let watch = Arc::new(Logged { said: Arc::clone(&self.said) });
+        Tier { driver: Arc::clone(&self.driver) as _, watch, settings: self.settings }
+    }
+
+    /// What the control plane asks.
+    pub(crate) fn tiers(self, gateway: &Arc<Gateway>) -> NodeTiers {
+        NodeTiers { gateway: Arc::clone(gateway), said: self.said }
+    }
+}
+
+/// The process tier, with its state in this folder.
+pub(crate) async fn driver(state: &Path) -> anyhow::Result<ProcessDriver> {
+    let keeper = std::env::current_exe().context("the path of this program is not known")?;
+    let settings = ProcessSettings { state: state.to_owned(), keeper: (keeper, vec![KEEPER.to_owned()]) };
+    ProcessDriver::start(settings).await.context("the tier `process` cannot be set up")
 }
 
 /// Writes down what becomes of instances; each line says whose the instance is.
-struct Logged;
+struct Logged {
+    said: Arc<Said>,
+}
+
+impl Logged {
+    fn keep(&self, instance: &InstanceInfo, text: &str) {
+        self.said.push((instance.key.tenant(), instance.key.server().clone()), &instance.id, text);
+    }
+}
 
 impl Watch for Logged {
     fn said(&self, instance: &InstanceInfo, line: Line) {
+        self.keep(instance, &line.text);
         tracing::info!(
             event = event::INSTANCE_SAID,
             tenant_id = whose(instance),
@@ -55,6 +95,7 @@ impl Watch for Logged {
     }
 
     fn ended(&self, instance: &InstanceInfo, end: &End, lived: Duration) {
+        self.keep(instance, &format!("({})", end.cause));
         let usage = &end.usage;
         tracing::info!(
             event = event::INSTANCE_ENDED,

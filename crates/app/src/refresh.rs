@@ -74,7 +74,7 @@ pub(crate) async fn forget(gateway: Arc<Gateway>, keys: Arc<HttpKeySource>, ledg
         }
         keys.retain(now.issuers().map(partywall_identity::Issuer::settings));
         // A tenant that only has another name keeps its meter.
-        let gone = seen.tenants_not_in(&now).map(TenantConfig::id).filter(|id| !now.has(*id));
+        let gone = seen.tenants_not_in(&now).map(TenantConfig::id).filter(|id| now.name_of(*id).is_none());
         ledger.forget(gone);
         seen = now;
     }

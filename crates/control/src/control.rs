@@ -13,6 +13,7 @@ use partywall_tenancy::{Draft, Snapshot};
 
 use crate::fleet::Fleet;
 use crate::probe::Prober;
+use crate::tiers::Tiers;
 use crate::vitals::Vitals;
 
 /// What a control plane needs.
@@ -29,6 +30,8 @@ pub struct Parts {
     pub prober: Arc<dyn Prober>,
     /// How nodes are asked.
     pub fleet: Arc<dyn Fleet>,
+    /// What instances nodes can start, and which run.
+    pub tiers: Arc<dyn Tiers>,
     /// Issuers' keys that were fetched.
     pub keys: Arc<dyn KeySource>,
     /// The books of this node.

@@ -12,6 +12,7 @@ use crate::control::{Control, Unreadable};
 use crate::difference;
 use crate::probe::{self, Targets};
 use crate::source::Source;
+use crate::tiers;
 use crate::wire::{self, Applied, Enforced};
 
 /// What somebody wants to stand.
@@ -95,6 +96,7 @@ impl Draft {
         if !control.parts().development {
             refuse_development(&after, wanted)?;
         }
+        refuse_unplaced(control, before.as_deref(), &after, wanted)?;
         let targets = probe::new_targets(before.as_deref(), &after);
         Ok(Self { base, changes, targets, differences })
     }
@@ -139,6 +141,18 @@ fn checked(compiled: Result<Snapshot, Vec<Mistake>>, wanted: &Wanted) -> Result<
             Err(NotDrafted::Mistakes(mistakes))
         }
     }
+}
+
+/// A placement that no node can give, or not as it is required, is refused by name and never weakened.
+fn refuse_unplaced(
+    control: &Control,
+    before: Option<&Snapshot>,
+    after: &Snapshot,
+    wanted: &Wanted,
+) -> Result<(), NotDrafted> {
+    let mistakes = tiers::not_to_be_had(&*control.parts().tiers, before, after);
+    let mistakes: Vec<_> = mistakes.into_iter().map(|mistake| wanted.locate(mistake)).collect();
+    if mistakes.is_empty() { Ok(()) } else { Err(NotDrafted::Mistakes(mistakes)) }
 }
 
 /// A development issuer is for the demo: whoever has its folder can be any tenant.

@@ -20,6 +20,7 @@ use crate::config;
 use crate::control::Control;
 use crate::door::guard;
 use crate::explain;
+use crate::instances;
 use crate::issuer;
 use crate::metrics;
 use crate::open::OPEN_ROUTES;
@@ -43,7 +44,7 @@ pub struct Route {
 type Handler = fn(Control, Operator, Request) -> BoxFuture<'static, Response>;
 
 /// Every route there is.
-pub static ROUTES: [Route; 12] = [
+pub static ROUTES: [Route; 16] = [
     Route {
         method: Method::POST,
         path: "/api/v1/apply",
@@ -103,6 +104,26 @@ pub static ROUTES: [Route; 12] = [
         handler: |control, operator, request| {
             Box::pin(async move { answer(explain_request(control, operator, request).await) })
         },
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/instances",
+        handler: |control, _, _| Box::pin(async move { answer(instances::list(control).await) }),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/instances/{id}",
+        handler: |control, _, request| Box::pin(async move { answer(instances::show(control, request).await) }),
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/v1/instances/{id}/stop",
+        handler: |control, _, request| Box::pin(async move { answer(instances::stop(control, request).await) }),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/instance-logs",
+        handler: |control, _, request| Box::pin(async move { answer(instances::logs(control, request).await) }),
     },
     Route {
         method: Method::GET,

@@ -1,10 +1,12 @@
 //! What crosses the admin API's wire, for both its ends.
 
+mod instance;
 mod node;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use instance::{Held, Instance, InstanceLine, InstanceLog, Instances, Stopped, Tier};
 pub use node::{Check, Health, Readiness, Top, TopLine};
 
 /// A file of documents; its ending says how to read it.

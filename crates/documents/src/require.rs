@@ -1,6 +1,6 @@
 //! `require = { isolation = "process", holds = ["memory"] }`: how a plan's or a tenant's instances must be kept apart.
 
-use partywall_domain::{Floor, Guarantee, Isolation};
+use partywall_domain::{Floor, Guarantee, Isolation, UnknownIsolation};
 
 use crate::table::Table;
 
@@ -18,10 +18,7 @@ pub(crate) fn read(table: &mut Table<'_>) -> Option<Floor> {
     Some(floor)
 }
 
-fn isolation(table: &mut Table<'_>) -> Isolation {
-    let Some(word) = table.text("isolation") else { return Isolation::default() };
-    word.parse().unwrap_or_else(|why: partywall_domain::UnknownIsolation| {
-        table.mistake("isolation", why.to_string());
-        Isolation::default()
-    })
+fn isolation(table: &mut Table<'_>) -> Option<Isolation> {
+    let word = table.text("isolation")?;
+    word.parse().map_err(|why: UnknownIsolation| table.mistake("isolation", why.to_string())).ok()
 }

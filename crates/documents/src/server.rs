@@ -51,6 +51,11 @@ impl Server {
         let limits = table.table("limits").map_or_else(ServerLimits::default, limits);
         let instance_per = instance_per(&mut table, sharing);
         let command = table.table("command").and_then(|table| command::read(instance_per.unwrap_or_default(), table));
+        if instance_per == Some(InstancePer::All) && command.as_ref().is_some_and(|command| command.asks.any()) {
+            let why = "where a server asks clients, calls take turns, and one tenant would wait for another's people; \
+                       use `\"tenant\"` or narrower, or leave out `asks`";
+            table.mistake("instance_per", why);
+        }
         if instance_per.is_some() && table.value("command").is_none() {
             table.mistake("instance_per", "there are instances only where `command` says how one is started");
         }

@@ -76,6 +76,13 @@ pub struct Asks {
     pub roots: bool,
 }
 
+impl Asks {
+    /// Whether it asks anything.
+    pub fn any(self) -> bool {
+        self.sampling || self.elicitation || self.roots
+    }
+}
+
 /// A path of the host, and where it stands in the box.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {

@@ -5,10 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 /// How an instance is kept apart from its host, from the weakest to the strongest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Isolation {
     /// A sandboxed process on the host's kernel.
-    #[default]
     Process,
     /// A container.
     Container,
@@ -109,8 +108,8 @@ impl FromStr for Guarantee {
 /// What must be enforced: a tier at least this strong, with these guarantees. Empty by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Floor {
-    /// The weakest tier that will do.
-    pub isolation: Isolation,
+    /// The weakest tier that will do. None: any placement will, and what is started holds the rest.
+    pub isolation: Option<Isolation>,
     /// What it must hold besides.
     pub guarantees: BTreeSet<Guarantee>,
 }

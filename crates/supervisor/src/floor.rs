@@ -39,8 +39,8 @@ fn remedies(lacking: &[(String, String)]) -> String {
 impl Enforced {
     /// Whether it holds what is required; otherwise what it lacks, all of it, by name.
     pub fn require(&self, floor: &Floor) -> Result<(), BelowFloor> {
-        let tier = (self.isolation < floor.isolation).then(|| {
-            let wanted = floor.isolation.as_str();
+        let tier = floor.isolation.filter(|wanted| self.isolation < *wanted).map(|wanted| {
+            let wanted = wanted.as_str();
             (format!("isolation:{wanted}"), format!("place it on tier `{wanted}` or require less"))
         });
         let missing = floor.guarantees.iter().filter(|one| !self.guarantees.contains_key(one)).map(|one| {
@@ -77,14 +77,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_floor_is_reached_exactly_by_what_holds_all_of_it(tier in any_tier(), held in any_set(), wanted in any_tier(), required in any_set()) {
-            let floor = Floor { isolation: wanted, guarantees: required.clone() };
+            let floor = Floor { isolation: Some(wanted), guarantees: required.clone() };
             let reached = enforced(tier, &held).require(&floor);
             prop_assert_eq!(reached.is_ok(), tier >= wanted && required.is_subset(&held));
         }
 
         #[test]
         fn two_floors_together_are_reached_by_what_reaches_both(tier in any_tier(), held in any_set(), a in any_set(), b in any_set(), wanted in any_tier()) {
-            let (a, b) = (Floor { isolation: wanted, guarantees: a }, Floor { guarantees: b, ..Floor::default() });
+            let (a, b) = (Floor { isolation: Some(wanted), guarantees: a }, Floor { guarantees: b, ..Floor::default() });
             let host = enforced(tier, &held);
             let both = host.require(&a.clone().and(&b)).is_ok();
             prop_assert_eq!(both, host.require(&a).is_ok() && host.require(&b).is_ok());
@@ -98,7 +98,7 @@ mod tests {
         let expected = "tier `process` does not hold `landlock`, `memory` on this host; use a kernel with Landlock among \
                         its `lsm=`; give the gateway a cgroup with the memory controller";
         assert_eq!(told, expected);
-        let floor = Floor { isolation: Isolation::Microvm, ..Floor::default() };
+        let floor = Floor { isolation: Some(Isolation::Microvm), ..Floor::default() };
         let told = enforced(Isolation::Process, &BTreeSet::new()).require(&floor).unwrap_err().to_string();
         assert!(told.contains("`isolation:microvm`") && told.ends_with("or require less"), "{told}");
     }

@@ -306,13 +306,13 @@ fn floor(plan: &Plan, tenant: &Tenant) -> Option<Floor> {
 
 /// Where calls go, if that is not below the floor. What runs elsewhere, nobody here knows the isolation of.
 fn above(floor: Option<&Floor>, to: To) -> Result<To, String> {
-    let Some(floor) = floor else { return Ok(to) };
+    let Some(wanted) = floor.and_then(|floor| floor.isolation) else { return Ok(to) };
     match &to.0 {
-        Placement::Dedicated(isolation) if *isolation >= floor.isolation => Ok(to),
+        Placement::Dedicated(isolation) if *isolation >= wanted => Ok(to),
         placement => Err(format!(
             "`{}` is below the `{}` that is required here; place it there, or change `require` of the plan or the tenant",
             placement.as_str(),
-            floor.isolation.as_str()
+            wanted.as_str()
         )),
     }
 }

@@ -84,12 +84,12 @@ impl Snapshot {
         self.trust.by_name.values().map(|issuer| &**issuer)
     }
 
-    /// The servers of the catalog.
+    /// One server of the catalog.
     pub fn server(&self, name: &ServerName) -> Option<&Arc<Server>> {
         self.servers.get(name)
     }
 
-    /// All servers.
+    /// The servers of the catalog.
     pub fn servers(&self) -> impl Iterator<Item = &Arc<Server>> {
         self.servers.values()
     }
@@ -104,9 +104,9 @@ impl Snapshot {
         self.tenants.get(name).map(|tenant| &**tenant)
     }
 
-    /// Whether there is a tenant of this id.
-    pub fn has(&self, id: TenantId) -> bool {
-        self.ids.get(&id).is_some()
+    /// The name of the tenant of this id, if there is one.
+    pub fn name_of(&self, id: TenantId) -> Option<&TenantName> {
+        self.ids.get(&id)
     }
 
     /// The tenants that `other` has not, or has otherwise: a look at what changed that need not look at all.

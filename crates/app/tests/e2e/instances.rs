@@ -1,4 +1,8 @@
 //! Servers on stdio as instances of their tenants' own, behind the same URL as everything else.
 
 mod boxed;
+mod crash;
+mod crowd;
+mod life;
 mod served;
+mod walls;

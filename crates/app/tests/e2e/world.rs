@@ -104,7 +104,7 @@ impl World {
     /// A command of the command line on this world's data folder.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let (verb, rest) = arguments.split_first().unwrap();
-        let nested = matches!(*verb, "tenant" | "config").then(|| rest.first()).flatten();
+        let nested = matches!(*verb, "tenant" | "config" | "instance").then(|| rest.first()).flatten();
         let mut command = Command::new(PARTYWALL);
         command.arg(verb).args(nested).arg("--data").arg(self.data()).args(&rest[usize::from(nested.is_some())..]);
         command.output().unwrap()

@@ -184,7 +184,7 @@ async fn over_http_it_tells_the_nodes_and_the_mistakes() {
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(answer["error"]["message"], "1 mistake in the documents; nothing was changed");
     let path = "plan.standard.price";
-    let message = "unknown field `price`; known here: `limits`, `servers`, `own_issuer_scopes`";
+    let message = "unknown field `price`; known here: `limits`, `servers`, `own_issuer_scopes`, `require`";
     assert_eq!(answer["mistakes"], json!([{ "place": "base.toml:3:9", "path": path, "message": message }]));
 }
 

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
-use partywall_domain::{Revision, Said};
+use partywall_domain::{Floor, Guarantee, Isolation, Revision, Said, ServerName, TenantId};
 use partywall_identity::{IssuerSettings, Job, KeySet, KeySource, Operator, OperatorKey, SystemAuthority};
 use partywall_ledger::Ledger;
 use partywall_store::Store;
@@ -18,9 +18,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-use crate::wire::{Applied, File};
+use crate::wire::{Applied, File, Instance, InstanceLine, Tier};
 use crate::{
-    BoxFuture, Control, Fleet, NodeAck, NotApplied, Parts, ProbeFailure, ProbeTarget, Prober, Process, Vitals, router,
+    BoxFuture, Control, Fleet, NodeAck, NotApplied, Parts, ProbeFailure, ProbeTarget, Prober, Process, Tiers, Vitals,
+    router,
 };
 
 /// The operator's token.
@@ -134,6 +135,37 @@ impl Fleet for Nodes {
     }
 }
 
+/// Nodes with the tier `process`, which bounds no memory; one instance runs.
+struct OneTier;
+
+impl Tiers for OneTier {
+    fn lacking(&self, isolation: Isolation, floor: Option<&Floor>) -> Option<String> {
+        let memory = floor.is_some_and(|floor| floor.guarantees.contains(&Guarantee::Memory));
+        match isolation {
+            Isolation::Process if memory => Some("tier `process` does not hold `memory` on this host".to_owned()),
+            Isolation::Process => None,
+            other => Some(format!("tier `{}` cannot be had here", other.as_str())),
+        }
+    }
+
+    fn tiers(&self) -> Vec<Tier> {
+        vec![Tier { isolation: "process".to_owned(), ..Tier::default() }]
+    }
+
+    fn list(&self) -> Vec<(Option<TenantId>, Instance)> {
+        vec![(None, Instance { id: "i-1".to_owned(), server: "files".to_owned(), ..Instance::default() })]
+    }
+
+    fn stop(&self, id: &str) -> bool {
+        id == "i-1"
+    }
+
+    fn said(&self, tenant: Option<TenantId>, _: &ServerName) -> Vec<InstanceLine> {
+        let text = tenant.map_or("all", |_| "one").to_owned();
+        vec![InstanceLine { text, ..InstanceLine::default() }]
+    }
+}
+
 /// The issuers here give their keys.
 struct NothingFetched;
 
@@ -164,6 +196,7 @@ pub(super) fn world() -> World {
         listener: "127.0.0.1:7401".parse().unwrap(),
         prober: Arc::clone(&upstreams) as Arc<dyn Prober>,
         fleet: Arc::new(Nodes { store: store.clone(), snapshot: Arc::clone(&snapshot) }),
+        tiers: Arc::new(OneTier),
         keys: Arc::new(NothingFetched),
         ledger: Ledger::open(&dir.path().join("journal")).unwrap().0,
         vitals: Arc::clone(&vitals) as _,

@@ -133,6 +133,6 @@ async fn what_is_required_and_not_held_is_refused(driver: &dyn Driver) {
         }
     }
     let mut launch = shell("true");
-    launch.require = Floor { isolation: Isolation::Microvm, ..Floor::default() };
+    launch.require = Floor { isolation: Some(Isolation::Microvm), ..Floor::default() };
     assert!(matches!(driver.start(order("tenant-a", launch)).await, Err(NotStarted::BelowFloor(_))));
 }

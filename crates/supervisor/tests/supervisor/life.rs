@@ -99,7 +99,7 @@ async fn one_that_never_answers_is_ended_and_the_caller_told() {
 async fn what_cannot_be_had_here_is_refused_by_name() {
     let world = World::new(Settings::default()).await;
     let mut launch = echo("x");
-    launch.require = Floor { isolation: Isolation::Microvm, ..Floor::default() };
+    launch.require = Floor { isolation: Some(Isolation::Microvm), ..Floor::default() };
     let refused = lease_of(&world.supervisor, &world.key(0), &launch).await.unwrap_err().to_string();
     assert!(refused.contains("tier `process` does not hold `isolation:microvm`"), "{refused}");
     world.until("nothing runs", <[_]>::is_empty).await;

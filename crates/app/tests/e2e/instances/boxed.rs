@@ -7,6 +7,10 @@ use crate::world::PARTYWALL;
 /// Folders that programs of this host need, where there are such.
 const SYSTEM: [&str; 4] = ["/usr", "/bin", "/lib", "/lib64"];
 
+/// Limits that no test meets by itself.
+const LIMITS: &str = "limits = { calls_per_second = 10000, calls_burst = 10000, calls_in_flight_max = 1000, \
+                      lists_per_second = 10000, lists_burst = 10000 }";
+
 /// A server that is started for whoever calls it.
 pub(crate) struct Boxed {
     /// The lines of `[server.boxed]` beside its command.
@@ -47,23 +51,32 @@ impl Boxed {
 
     /// The same with another placement.
     pub(crate) fn documents_for(&self, placement: &str) -> String {
-        let system = SYSTEM.iter().map(PathBuf::from).filter(|path| path.exists());
-        let roots: Vec<_> = system.chain(self.roots.iter().cloned()).collect();
-        let (server, command) = (&self.server, &self.command);
-        let grant = format!(
-            "{{ placement = {placement}, tools = {{ allow = [\"*\"] }}, prompts = {{ allow = [\"*\"] }}, resources = {{ allow = [\"*\"] }} }}"
-        );
+        let grant = grant(placement);
         let tenant = |name: &str, plan: &str| {
             format!(
                 "[tenant.{name}]\nplan = \"{plan}\"\nidentities = [{{ issuer = \"development\", value = \"{name}\" }}]\n\
-                 servers.boxed = {grant}\nlimits = {{ calls_per_second = 10000, calls_burst = 10000, calls_in_flight_max = 1000, lists_per_second = 10000, lists_burst = 10000 }}\n"
+                 servers.boxed = {grant}\n{LIMITS}\n"
             )
         };
-        format!(
-            "[server.boxed]\n{server}[server.boxed.command]\nrun = {:?}\nroots = {roots:?}\n{command}\n{}\n{}",
-            self.run,
-            tenant("acme", "standard"),
-            tenant("globex", "enterprise"),
-        )
+        [self.server(), tenant("acme", "standard"), tenant("globex", "enterprise")].join("\n")
     }
+
+    /// Documents of a plan whose tenants have a process of it each.
+    pub(crate) fn server_and_plan(&self, plan: &str) -> String {
+        let grant = grant("\"process\"");
+        format!("{}\n[plan.{plan}]\n{LIMITS}\nservers.boxed = {grant}\n", self.server())
+    }
+
+    fn server(&self) -> String {
+        let system = SYSTEM.iter().map(PathBuf::from).filter(|path| path.exists());
+        let roots: Vec<_> = system.chain(self.roots.iter().cloned()).collect();
+        let (server, command, run) = (&self.server, &self.command, &self.run);
+        format!("[server.boxed]\n{server}[server.boxed.command]\nrun = {run:?}\nroots = {roots:?}\n{command}\n")
+    }
+}
+
+/// Everything of the server, from an instance placed like this.
+fn grant(placement: &str) -> String {
+    let all = "{ allow = [\"*\"] }";
+    format!("{{ placement = {placement}, tools = {all}, prompts = {all}, resources = {all} }}")
 }
