@@ -5,6 +5,7 @@
 mod banner;
 mod documents;
 mod notes;
+mod started;
 mod tour;
 
 use std::net::SocketAddr;
@@ -29,6 +30,8 @@ use crate::keys::DEVELOPMENT_ISSUER;
 use crate::log;
 use crate::settings::METRICS_TENANTS;
 use crate::tls::Upstreams;
+use documents::Catalog;
+use started::Started;
 
 /// How long the tokens that the demo prints live. A day: a demo is shown more than once.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
@@ -54,6 +57,9 @@ pub(crate) struct Arguments {
     /// Play the story with real calls, then stop
     #[arg(long, conflicts_with = "server")]
     pub(crate) tour: bool,
+    /// Put this MCP server on stdio behind the gateway in place of notes, a sandboxed process for each tenant
+    #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["server", "tour"])]
+    pub(crate) command: Vec<String>,
     /// Write log lines to this file and not to stderr
     #[arg(long, value_name = "FILE", env = "PARTYWALL_LOG_FILE")]
     pub(crate) log_file: Option<PathBuf>,
@@ -67,6 +73,7 @@ pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
         );
     }
     demo.server.as_deref().map_or(Ok(()), check_url)?;
+    let own = if demo.command.is_empty() { None } else { Some(Started::of(&demo.command)?) };
     let log = log::start(demo.log_file.as_deref())?;
     let data = Data::create(&demo.data)?;
     let mut assembly = Assembly::new(Plan {
@@ -95,7 +102,7 @@ pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
     let stop = assembly.stop.clone();
     assembly
         .serve(async move {
-            stage.set(&demo).await?;
+            stage.set(&demo, own).await?;
             match tap {
                 Some(tap) => {
                     let told = tour::play(&stage, &tap).await;
@@ -133,6 +140,8 @@ struct Stage {
     authority: Arc<partywall_identity::SystemAuthority>,
     /// The name of the server in the catalog.
     server: &'static str,
+    /// The file with the tenants.
+    tenants: &'static documents::Tenants,
     stop: CancellationToken,
 }
 
@@ -149,18 +158,28 @@ impl Stage {
             operator: assembly.operator.clone(),
             gateway: assembly.gateway.clone(),
             authority: assembly.authority.clone(),
-            server: if demo.server.is_some() { documents::OWN_SERVER } else { documents::NOTES },
+            server: if demo.server.is_none() && demo.command.is_empty() {
+                documents::NOTES
+            } else {
+                documents::OWN_SERVER
+            },
+            tenants: match (&demo.server, demo.command.is_empty()) {
+                (Some(_), _) => documents::TENANTS_OF_SERVER,
+                (None, false) => documents::TENANTS_OF_COMMAND,
+                (None, true) => documents::TENANTS,
+            },
             stop: assembly.stop.clone(),
         })
     }
 
     /// Starts the server and applies the documents.
-    async fn set(&self, demo: &Arguments) -> anyhow::Result<()> {
-        let (url, sharing) = match &demo.server {
-            Some(url) => (url.clone(), self.sharing_of(url).await?),
-            None => (notes::start(self).await?, Sharing::Assertion),
+    async fn set(&self, demo: &Arguments, own: Option<Started>) -> anyhow::Result<()> {
+        let catalog = match (&demo.server, own) {
+            (Some(url), _) => Catalog::Shared(url.clone(), self.sharing_of(url).await?),
+            (None, Some(own)) => Catalog::Started(own),
+            (None, None) => Catalog::Shared(notes::start(self).await?, Sharing::Assertion),
         };
-        let files = documents::files(self, &url, sharing)?;
+        let files = documents::files(self, &catalog)?;
         apply(&self.control, &self.operator, &files).await
     }
 

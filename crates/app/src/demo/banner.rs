@@ -1,5 +1,7 @@
 //! What the demo prints: everything ready to paste.
 
+use anyhow::Context as _;
+
 use super::{Stage, documents};
 
 pub(super) fn print(stage: &Stage) -> anyhow::Result<()> {
@@ -10,10 +12,8 @@ pub(super) fn print(stage: &Stage) -> anyhow::Result<()> {
     println!("  URL for both     {url}");
     println!("  issuer           {}", stage.issuer.url());
     println!("  admin listener   {admin}   (token in {data}/operator.token)");
-    println!(
-        "  documents        {data}/{}\n",
-        if stage.server == documents::NOTES { "tenants.toml" } else { "tenants-of-server.toml" }
-    );
+    println!("  documents        {data}/{}", stage.tenants.name);
+    own_servers(stage)?;
     println!("Tokens (a day long; `partywall token --data {data} --tenant acme --subject ann` makes more):\n");
     println!("export ACME={acme}\nexport GLOBEX={globex}\n");
     println!("A call with curl:\n\n{}\n", curl(stage));
@@ -31,6 +31,18 @@ pub(super) fn print(stage: &Stage) -> anyhow::Result<()> {
     println!("Then look at whose call it was:\n");
     println!("partywall tenant list --data {data}");
     println!("partywall explain --data {data} REQUEST_ID    (from the `partywall-request-id` header or a log line)");
+    Ok(())
+}
+
+/// Servers beside the one that both have.
+fn own_servers(stage: &Stage) -> anyhow::Result<()> {
+    let snapshot = stage.gateway.snapshot.load();
+    let tenant = snapshot.tenant("globex").context("the demo has no globex")?;
+    for grant in tenant.servers().filter(|grant| grant.server().name.as_str() != stage.server) {
+        let (name, placement) = (&grant.server().name, grant.placement().as_str());
+        println!("  globex alone     {}/mcp/{name}   (a {placement} of its own)", stage.public);
+    }
+    println!();
     Ok(())
 }
 

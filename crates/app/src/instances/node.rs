@@ -58,7 +58,7 @@ fn holds(enforced: &Enforced) -> Vec<Held> {
 
 fn shown(record: &InstanceRecord) -> Instance {
     let InstanceRecord { info, state, leases, usage, .. } = record;
-    let since = jiff::Timestamp::try_from(info.since).map(|since| since.to_string()).unwrap_or_default();
+    let since = jiff::Timestamp::try_from(info.since).map(|since| format!("{since:.0}")).unwrap_or_default();
     Instance {
         id: info.id.clone(),
         tenant: None,

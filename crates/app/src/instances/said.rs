@@ -34,7 +34,7 @@ impl Said {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        let at = jiff::Timestamp::now().to_string();
+        let at = format!("{:.3}", jiff::Timestamp::now());
         let line = InstanceLine { at, instance: instance.to_owned(), text: text[..end].to_owned() };
         self.kept().push(speaker, line);
     }

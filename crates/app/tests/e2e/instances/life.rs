@@ -1,12 +1,15 @@
 //! What operators see and do: instances are listed and stopped, what they say is kept, what cannot be had is refused.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::boxed::Boxed;
 use crate::http::Ask;
 use crate::legacy::Session;
+use crate::process::partywall;
 use crate::scripted::until;
-use crate::world::World;
+use crate::world::{PARTYWALL, World};
 
 /// A call of `echo`.
 async fn echo(world: &World, tenant: &str, subject: &str) -> crate::http::Answer {
@@ -125,4 +128,27 @@ async fn another_command_replaces_the_instance_and_ends_no_call() {
     assert_eq!(slow.await.unwrap().status, 200, "a call in flight goes on at the one it began at");
     until("two were started", || (world.log_lines("instance_ready").len() == 2).then_some(())).await;
     until("the old one is gone", || (listed(&world).len() == 1).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_demo_starts_the_users_own_server_for_each_of_its_tenants() {
+    let program = Path::new(PARTYWALL).with_file_name("fixture");
+    let world = World::demo_with(&["--", program.to_str().unwrap(), "--stdio"]);
+    for tenant in ["acme", "globex"] {
+        let token = world.token(tenant, "ann");
+        let params = json!({"name": "echo", "arguments": {"tenant": tenant}});
+        let answer = Ask::modern(&world.url("server"), &token, "tools/call", params).send().await;
+        let text = answer.json()["result"]["content"][0]["text"].as_str().unwrap().to_owned();
+        assert_eq!(text, json!({"tenant": tenant}).to_string());
+    }
+    let tenants: Vec<_> = listed(&world).iter().map(|one| one["tenant"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(tenants, ["acme", "globex"]);
+}
+
+#[test]
+fn what_the_demo_cannot_start_it_says_before_anything_else() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let output = partywall(&["demo", "--data", folder.path().to_str().unwrap(), "--", "no-such-program-anywhere"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && told.contains("is no program on this machine"), "{told}");
 }
