@@ -1,4 +1,4 @@
 //! Servers on stdio as instances of their tenants' own, behind the same URL as everything else.
 
-mod boxed;
+pub(crate) mod boxed;
 mod served;
