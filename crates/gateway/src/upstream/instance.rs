@@ -330,7 +330,9 @@ async fn leave(
     if seat.per == InstancePer::Session {
         instances.stop_of(&seat.key);
     }
-    if let Some(visitor) = &seat.visitor {
+    if let Some(visitor) = &seat.visitor
+        && gateway.ended.end(visitor.id())
+    {
         gateway.ledger.session_ended(reservation.tenant(), visitor.opened());
     }
     done(reservation, request, StatusCode::NO_CONTENT)
