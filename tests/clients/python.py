@@ -39,7 +39,8 @@ async def main(url, era, steps):
         auth = own_sign_in(url)
         async with httpx2.AsyncClient(headers=headers, timeout=60, event_hooks=hooks, auth=auth) as http:
             transport = streamable_http_client(url, http_client=http)
-            async with Client(transport, mode=MODES[era], elicitation_callback=fill_in) as client:
+            own = {"elicitation_callback": fill_in, "sampling_callback": think}
+            async with Client(transport, mode=MODES[era], **own) as client:
                 results.append({"negotiated": client.protocol_version})
                 for step in steps:
                     results.append(await attempt(client, step, refused))
@@ -79,11 +80,17 @@ async def note(response, refused):
 
 
 async def fill_in(_context, params):
-    """A user who fills in every form, always alike."""
+    """A user who fills in what a form asks for by all means, always alike."""
     values = {"string": "Ann", "boolean": True, "integer": 1, "number": 1}
     properties = params.requested_schema["properties"]
-    content = {name: values[schema["type"]] for name, schema in properties.items()}
+    names = params.requested_schema.get("required") or properties
+    content = {name: values[properties[name]["type"]] for name in names}
     return types.ElicitResult(action="accept", content=content)
+
+
+async def think(_context, _params):
+    """A model that says one thing."""
+    return types.CreateMessageResult(role="assistant", content=types.TextContent(type="text", text="thought"), model="m")
 
 
 async def attempt(client, step, refused):

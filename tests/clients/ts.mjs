@@ -17,6 +17,9 @@ const { Client, ClientCredentialsProvider, StreamableHTTPClientTransport } = req
 const [url, era] = process.argv.slice(2);
 const negotiation = { auto: { mode: 'auto' }, legacy: undefined, modern: { mode: { pin: '2026-07-28' } } };
 
+// What the model of this client says, whatever it is asked.
+const THOUGHT = { role: 'assistant', content: { type: 'text', text: 'thought' }, model: 'm' };
+
 const operations = {
   list_tools: (client) => client.listTools(),
   call: (client, step) => client.callTool({ name: step.name, arguments: step.args ?? {} }),
@@ -32,9 +35,10 @@ async function main() {
   if (!(era in negotiation)) throw new Error(`\`${era}\` is none of auto, legacy, modern`);
   const client = new Client(
     { name: 'partywall-tests', version: '1.0.0' },
-    { capabilities: { elicitation: {} }, ...(negotiation[era] && { versionNegotiation: negotiation[era] }) },
+    { capabilities: { elicitation: {}, sampling: {} }, ...(negotiation[era] && { versionNegotiation: negotiation[era] }) },
   );
   client.setRequestHandler('elicitation/create', ({ params }) => filledIn(params.requestedSchema));
+  client.setRequestHandler('sampling/createMessage', () => THOUGHT);
   const transport = newTransport();
   const connected = await attempt(() => client.connect(transport));
   if (!connected.ok) return [connected];
@@ -52,10 +56,10 @@ function newTransport() {
   return new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers }, authProvider });
 }
 
-// A user who fills in every form, always alike.
-function filledIn({ properties }) {
+// A user who fills in what a form asks for by all means, always alike.
+function filledIn({ properties, required = Object.keys(properties) }) {
   const values = { string: 'Ann', boolean: true, integer: 1, number: 1 };
-  const fields = Object.entries(properties).map(([name, { type }]) => [name, values[type]]);
+  const fields = required.map((name) => [name, values[properties[name].type]]);
   return { action: 'accept', content: Object.fromEntries(fields) };
 }
 

@@ -28,6 +28,7 @@ mod reply;
 mod addresses;
 mod booked;
 mod cors;
+mod ended;
 mod endpoint;
 mod exchange;
 mod framing;
@@ -69,6 +70,7 @@ pub use said::SaidBook;
 pub use upstream::{Probe, ProbeError, Signer};
 
 use addresses::Addresses;
+use ended::Ended;
 use enter::VERIFICATIONS_MAX;
 use pool::Pools;
 use verified::Verified;
@@ -116,6 +118,8 @@ pub struct Gateway {
     verified: Verified,
     /// A place for each token that is verified now.
     verifications: Semaphore,
+    /// Sessions of instances that their clients ended.
+    ended: Ended,
     /// Connections to upstreams, a pool per tenant.
     pools: Pools,
     /// Cancelled when the node drains: long-lived streams end then.
@@ -139,6 +143,7 @@ impl Gateway {
             keys: parts.keys,
             verified: Verified::default(),
             verifications: Semaphore::new(VERIFICATIONS_MAX as usize),
+            ended: Ended::default(),
             pools: Pools::new(parts.upstream_tls),
             draining: CancellationToken::new(),
         }

@@ -104,6 +104,7 @@ fn seat(gateway: &Gateway, tenant: &TenantContext, request: &Request<'_>) -> Res
         (Era::Legacy, _) if has_session(request) => {
             let session = claimed(gateway, tenant, request);
             let visitor = session.and_then(|session| Visitor::goes_on(&session, request.server));
+            let visitor = visitor.filter(|visitor| !gateway.ended.has(visitor.id()));
             Some(visitor.ok_or_else(unknown_session)?)
         }
         (Era::Legacy, _) => {

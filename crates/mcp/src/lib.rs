@@ -18,7 +18,7 @@ mod version;
 
 pub use challenge::Challenge;
 pub use envelope::{Envelope, Message, NotAnEnvelope};
-pub use error::{error_body, result_body};
+pub use error::{error_body, modern_status, result_body};
 pub use headers::{Conflict, LAST_EVENT_ID, METHOD, NAME, PARAM_PREFIX, PROTOCOL_VERSION, SESSION_ID, check_modern};
 pub use method::{Class, Method};
 pub use rewrite::{Listed, Unreadable, rewrite, rewrite_result};

@@ -1,38 +1,20 @@
 //! The clients that people use, in every era they speak: each tenant finds its own tools and notes, and no other's.
 
-use std::io::Write;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use partywall_testkit::fixture::{Eras, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::caller::{Caller, Client, names, node, tool};
 use crate::http::{LEGACY, MODERN};
 use crate::process::{Process, free_address};
 use crate::world::{Fixture, World};
 
 /// How long somebody else's server may take to listen, on a busy machine.
 const LISTENS_TIMEOUT: Duration = Duration::from_mins(1);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Client {
-    Python,
-    TypeScript,
-    Inspector,
-}
-
-/// A client with a token, before a server.
-struct Caller {
-    client: Client,
-    era: &'static str,
-    url: String,
-    token: String,
-    /// What a client writes into its home stays in here.
-    home: PathBuf,
-}
 
 #[test]
 fn the_python_client_sees_its_own_tenant() {
@@ -55,7 +37,7 @@ fn each_sees_its_own(client: Client, eras: &[(&'static str, &str)]) {
     let world = World::demo();
     let mut written = [Vec::new(), Vec::new()];
     for &(era, version) in eras {
-        let callers = ["acme", "globex"].map(|tenant| Caller::new(&world, client, era, tenant));
+        let callers = ["acme", "globex"].map(|tenant| Caller::at(&world, client, era, tenant, "notes"));
         for ((tenant, caller), notes) in ["acme", "globex"].into_iter().zip(&callers).zip(&mut written) {
             notes.push(keeps_a_note(caller, tenant, version));
         }
@@ -153,116 +135,6 @@ async fn a_server_of_the_modern_era_serves_modern_clients_and_tells_the_others()
         let told = caller.refused();
         assert!(told.contains("this protocol version is not served here"), "{caller}: {told}");
     }
-}
-
-impl Caller {
-    /// Before the demo's notes, as ann of acme or gus of globex.
-    fn new(world: &World, client: Client, era: &'static str, tenant: &str) -> Self {
-        Self::at(world, client, era, tenant, "notes")
-    }
-
-    fn at(world: &World, client: Client, era: &'static str, tenant: &str, server: &str) -> Self {
-        let person = if tenant == "acme" { "ann" } else { "gus" };
-        let token = world.token(tenant, &format!("{person}-{era}"));
-        Self { client, era, url: world.url(server), token, home: world.data().to_owned() }
-    }
-
-    /// Takes the steps: the version that was negotiated, and for each step `ok` with `result` or `error`.
-    fn take(&self, steps: &[Value]) -> (String, Vec<Value>) {
-        let mut all = self.attempt(steps);
-        if self.client == Client::Inspector {
-            return (String::new(), all);
-        }
-        let first = all.remove(0);
-        let negotiated = first["negotiated"].as_str().unwrap_or_else(|| panic!("{self} did not connect: {first}"));
-        (negotiated.to_owned(), all)
-    }
-
-    /// Checks what was negotiated; the Inspector does not say.
-    fn negotiated(&self, negotiated: &str, expected: &str) {
-        assert!(self.client == Client::Inspector || negotiated == expected, "{self} speaks {negotiated}");
-    }
-
-    /// What a client is told that does not get as far as a list of tools.
-    fn refused(&self) -> String {
-        let results = self.attempt(&[json!({"op": "list_tools"})]);
-        let [refused] = &results[..] else { panic!("{self} connected: {results:#?}") };
-        assert_eq!(refused["ok"], false, "{self}: {refused}");
-        refused["error"].to_string()
-    }
-
-    fn attempt(&self, steps: &[Value]) -> Vec<Value> {
-        let script = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(name);
-        let command = match self.client {
-            Client::Python => {
-                let mut command = Command::new(tool("PARTYWALL_TOOLS_PYTHON"));
-                command.arg(script("python.py"));
-                command
-            }
-            Client::TypeScript => node(&script("ts.mjs")),
-            Client::Inspector => return steps.iter().map(|step| self.inspect(step)).collect(),
-        };
-        let results = self.run(command, &Value::from(steps).to_string());
-        serde_json::from_str(&results).unwrap_or_else(|error| panic!("{self}: {error}: {results}"))
-    }
-
-    fn run(&self, mut command: Command, input: &str) -> String {
-        command.args([&self.url, self.era]).env("TOKEN", &self.token).env("HOME", &self.home);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
-    }
-
-    /// One step by the Inspector, which takes one at a time.
-    fn inspect(&self, step: &Value) -> Value {
-        let text = |name: &str| step[name].as_str().unwrap_or_default().to_owned();
-        let mut arguments = match &*text("op") {
-            "list_tools" => vec!["tools/list".to_owned()],
-            "list_resources" => vec!["resources/list".to_owned()],
-            "read" => vec!["resources/read".to_owned(), "--uri".to_owned(), text("uri")],
-            _ => vec!["tools/call".to_owned(), "--tool-name".to_owned(), text("name")],
-        };
-        for (name, value) in step["args"].as_object().into_iter().flatten() {
-            arguments.extend(["--tool-arg".to_owned(), format!("{name}={}", value.as_str().unwrap())]);
-        }
-        let mut command = node(&tool("PARTYWALL_TOOLS_MODULES").join(".bin/mcp-inspector"));
-        command.args(["--cli", &self.url, "--transport", "http", "--protocol-era", self.era, "-q"]);
-        command.arg("--header").arg(format!("Authorization: Bearer {}", self.token)).env("HOME", &self.home);
-        let output = command.arg("--method").args(arguments).stdin(Stdio::null()).output().unwrap();
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        match serde_json::from_str::<Value>(&stdout) {
-            Ok(result) if result.get("error").is_none() => json!({"ok": true, "result": result}),
-            _ => json!({"ok": false, "error": format!("{stdout}{}", String::from_utf8_lossy(&output.stderr))}),
-        }
-    }
-}
-
-impl std::fmt::Display for Caller {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} {} at {}", self.client, self.era, self.url)
-    }
-}
-
-/// The sorted names in a list within a result.
-fn names(result: &Value, list: &str, name: &str) -> Vec<String> {
-    let Some(Value::Array(items)) = result.pointer(list) else { panic!("no {list} in {result}") };
-    let mut names: Vec<_> = items.iter().map(|item| item[name].as_str().unwrap().to_owned()).collect();
-    names.sort();
-    names
-}
-
-/// What `cargo xtask test` installs. A test without it fails: one that is skipped proves nothing and looks green.
-pub(crate) fn tool(variable: &str) -> PathBuf {
-    let Some(path) = std::env::var_os(variable) else {
-        panic!("`{variable}` is not set; run cargo xtask test, which installs what this needs")
-    };
-    path.into()
-}
-
-fn node(script: &Path) -> Command {
-    let mut command = Command::new(tool("PARTYWALL_TOOLS_NODE"));
-    command.arg(script).env("NODE_PATH", tool("PARTYWALL_TOOLS_MODULES"));
-    command
 }
 
 /// The reference server of the legacy era, with a home of its own, and its URL.

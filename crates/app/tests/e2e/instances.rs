@@ -1,6 +1,6 @@
 //! Servers on stdio as instances of their tenants' own, behind the same URL as everything else.
 
-mod boxed;
+pub(crate) mod boxed;
 mod crash;
 mod crowd;
 mod life;

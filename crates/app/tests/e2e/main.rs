@@ -10,6 +10,7 @@
     reason = "a scene reads top-down, and a table of rows is its own type"
 )]
 
+mod caller;
 mod checked_in;
 mod corporate;
 mod http;
@@ -24,6 +25,7 @@ mod world;
 mod answers;
 mod browser_rules;
 mod clients;
+mod compatibility;
 mod connect;
 mod demo;
 mod ends;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::clients::tool;
+use crate::caller::tool;
 
 /// How long anything may take, on a slow and busy machine: Node alone takes seconds to start.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method as HttpMethod, Response, StatusCode};
 use partywall_domain::{InstancePer, Outcome, RefusalCode};
 use partywall_ledger::{Reservation, Settlement};
-use partywall_mcp::{Envelope, Era, Message, Method, SESSION_ID};
+use partywall_mcp::{Envelope, Era, Message, Method, SESSION_ID, modern_status};
 use partywall_supervisor::launch::Launch;
 use partywall_supervisor::supervisor::StartError;
 use partywall_tenancy::{Owned, SealKeys, TenantContext};
@@ -269,8 +269,10 @@ fn whole(
     let refusal = match shown {
         Ok(body) if over(&body) => Refusal::new(RefusalCode::UpstreamInvalid, "the answer is over `reply_bytes_max`"),
         Ok(body) => {
-            settle(reservation, 200, body.len() as u64, "");
+            let status = if request.era == Era::Modern { modern_status(&body) } else { 200 };
+            settle(reservation, status, body.len() as u64, "");
             let mut response = Response::new(ReplyBody::full(body));
+            *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
             wire::finish(&mut response, request, "application/json");
             return Ok(response);
         }
@@ -330,7 +332,9 @@ async fn leave(
     if seat.per == InstancePer::Session {
         instances.stop_of(&seat.key);
     }
-    if let Some(visitor) = &seat.visitor {
+    if let Some(visitor) = &seat.visitor
+        && gateway.ended.end(visitor.id())
+    {
         gateway.ledger.session_ended(reservation.tenant(), visitor.opened());
     }
     done(reservation, request, StatusCode::NO_CONTENT)
