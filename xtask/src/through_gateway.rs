@@ -139,9 +139,10 @@ impl Served {
                 let fixture = Path::new(&fixture);
                 let folder = fixture.parent().context("the fixture lies nowhere")?;
                 let roots = SYSTEM.map(Path::new).into_iter().filter(|path| path.exists()).chain([folder]);
-                let roots: Vec<_> = roots.collect();
+                let roots: Vec<_> = roots.map(|path| path.display().to_string()).collect();
+                let run = [&fixture.display().to_string(), "--stdio", "--eras", era];
                 let server = format!(
-                    "instance_per = \"{per}\"\n[server.fixture.command]\nrun = [{fixture:?}, \"--stdio\", \"--eras\", \"{era}\"]\nroots = {roots:?}\n\
+                    "instance_per = \"{per}\"\n[server.fixture.command]\nrun = {run:?}\nroots = {roots:?}\n\
                      asks = [\"sampling\", \"elicitation\", \"roots\"]\n"
                 );
                 Ok((None, DOCUMENTS.replace("PLACEMENT", "\"process\"") + &server))

@@ -70,8 +70,8 @@ fn calls(world: &World, (client, era, version): (Client, &'static str, &str)) ->
         let asked: Vec<_> = [json!({"op": "list_tools"})].into_iter().chain(steps.iter().map(Step::asked)).collect();
         let (negotiated, results) = caller.take(&asked);
         caller.negotiated(&negotiated, version);
-        let (listed, called) = results.split_first().unwrap();
-        let mut cells = vec![cell(&caller, "tools/list", listed, steps[0].tool)];
+        let (list, called) = results.split_first().unwrap();
+        let mut cells = vec![cell(&caller, "tools/list", list, steps[0].tool)];
         cells.extend(steps.iter().zip(called).map(|(step, result)| cell(&caller, step.tool, result, &step.says)));
         cells
     };

@@ -92,7 +92,8 @@ impl Boxed {
 /// Documents of these servers and of both tenants, everything granted.
 pub(crate) fn documents_of(servers: &[Boxed], placement: &str) -> String {
     let grant = grant(placement);
-    let grants: String = servers.iter().map(|server| format!("servers.{} = {grant}\n", server.name)).collect();
+    let grants: Vec<_> = servers.iter().map(|server| format!("servers.{} = {grant}\n", server.name)).collect();
+    let grants = grants.concat();
     let tenant = |name: &str, plan: &str| {
         format!(
             "[tenant.{name}]\nplan = \"{plan}\"\nidentities = [{{ issuer = \"development\", value = \"{name}\" }}]\n\
