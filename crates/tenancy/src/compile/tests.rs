@@ -38,7 +38,7 @@ fn id_of(tenant: &str) -> TenantId {
 }
 
 fn document(kind: Kind, name: &str, body: Value) -> Document {
-    Document { kind, name: name.to_owned(), tenant_id: (kind == Kind::Tenant).then(|| id_of(name)), body }
+    Document::new(kind, name, (kind == Kind::Tenant).then(|| id_of(name)), body)
 }
 
 /// A house in which everything fits.
