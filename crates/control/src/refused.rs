@@ -71,7 +71,9 @@ impl From<NotDone> for Refused {
         let (status, hint) = match why {
             NotDone::Store(error) => return error.into(),
             NotDone::NotSealed(NotSealed::Failed) => return Self::fault(message),
-            NotDone::NotSealed(_) => (StatusCode::BAD_REQUEST, "the value is as it was given, to the last character"),
+            NotDone::NotSealed(_) => {
+                (StatusCode::BAD_REQUEST, "`partywall secret set` leaves out a line break at the end, and nothing else")
+            }
             NotDone::Absent(..) => (StatusCode::NOT_FOUND, "`partywall secret list TENANT` shows those there are"),
             NotDone::TooMany(_) => {
                 (StatusCode::CONFLICT, "`partywall secret list TENANT` shows which servers ask for which")

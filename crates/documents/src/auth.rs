@@ -77,7 +77,5 @@ fn why_no_credential(name: &str) -> Option<String> {
         return Some(format!("`{name}` is not the name of a header"));
     }
     let taken = TAKEN.contains(&name) || TAKEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    taken.then(|| {
-        format!("`{name}` says something else to every server; name the header that this one reads its key from")
-    })
+    taken.then(|| format!("`{name}` says something else; name the header from which this server reads its key"))
 }

@@ -36,7 +36,7 @@ fn a_context_opens_its_own_tenants_secrets_alone() {
     assert_eq!(keys.open(&gus, &name("stolen")), Err(NotOpened::Closed(name("stolen"))));
 
     let all = keys.open_all(&ann, &[name("notes-key"), name("other")]).unwrap();
-    assert_eq!(all.into_iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>(), ["notes-key", "other"]);
+    assert_eq!(all.into_keys().map(|name| name.to_string()).collect::<Vec<_>>(), ["notes-key", "other"]);
     assert_eq!(keys.open_all(&gus, &[name("notes-key"), name("other")]), Err(NotOpened::Missing(name("other"))));
     assert!(keys.open_all(&gus, []).unwrap().is_empty());
 }

@@ -33,8 +33,8 @@ pub(super) fn placed(
     if taken != Some(&header::AUTHORIZATION) {
         return Ok((header::AUTHORIZATION, assertion));
     }
-    let token = assertion.as_bytes().strip_prefix(SCHEME.as_bytes()).unwrap_or_default();
-    let mut bare = HeaderValue::from_bytes(token)?;
+    let signed = assertion.as_bytes().strip_prefix(SCHEME.as_bytes()).unwrap_or_default();
+    let mut bare = HeaderValue::from_bytes(signed)?;
     bare.set_sensitive(true);
     Ok((ASSERTION, bare))
 }
