@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::Uri;
-use partywall_domain::{Auth, Command, InstancePer, SecretName, ServerLimits, ServerName, Sharing};
+use partywall_domain::{Auth, Command, InstancePer, Placement, SecretName, ServerLimits, ServerName, Sharing};
 
 use crate::auth::auth;
 use crate::command;
@@ -66,9 +66,14 @@ impl Server {
         Self { name, url, sharing, plain_http, auth, tenant_arguments, limits, command: command.map(Arc::new) }
     }
 
-    /// The secrets that a tenant must have before it may be granted this server.
-    pub fn secrets(&self) -> impl Iterator<Item = &SecretName> {
-        self.auth.secret().into_iter()
+    /// The secrets that a tenant must have before it may be granted this server, placed there. What the gateway starts
+    /// is shown no header.
+    pub fn secrets(&self, placement: &Placement) -> impl Iterator<Item = &SecretName> {
+        let in_header = match placement {
+            Placement::Shared | Placement::Remote(_) => self.auth.secret(),
+            Placement::Dedicated(_) => None,
+        };
+        in_header.into_iter()
     }
 }
 

@@ -321,14 +321,14 @@ fn above(floor: Option<&Floor>, to: To) -> Result<To, String> {
 /// A server that asks for a secret is not granted to a tenant that has none. Nobody else's stands in for it.
 fn check_secrets(tenant: &Tenant, servers: &Grants, mistakes: &Mistakes) {
     let who = &tenant.name;
-    for server in servers.values().map(Grant::server) {
-        for secret in server.secrets().filter(|secret| !tenant.secrets.contains_key(*secret)) {
+    for (name, grant) in servers {
+        let missing = |secret: &&_| !tenant.secrets.contains_key(*secret);
+        for secret in grant.server().secrets(grant.placement()).filter(missing) {
             let message = format!(
-                "server `{}` asks for secret `{secret}`, which tenant `{who}` would not have; set it first, with \
-                 `partywall secret set {who} {secret}`",
-                server.name
+                "server `{name}` asks for secret `{secret}`, which tenant `{who}` would not have; set it first, with \
+                 `partywall secret set {who} {secret}`"
             );
-            mistakes.add(format!("tenant.{who}.servers.{}", server.name), message);
+            mistakes.add(format!("tenant.{who}.servers.{name}"), message);
         }
     }
 }

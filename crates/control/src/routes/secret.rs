@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::{Json, RequestExt};
 use partywall_domain::{Secret, SecretName};
 use partywall_identity::Operator;
-use partywall_tenancy::{Grant, TenantConfig};
+use partywall_tenancy::TenantConfig;
 
 use super::{SAME_VERSION, body, bytes, no_tenant, path_segment, query};
 use crate::control::{Control, Unreadable};
@@ -95,9 +95,9 @@ fn listed(control: &Control, operator: &Operator, tenant: &str) -> Result<Option
 /// Which servers ask for which secret.
 fn asked_for(tenant: &TenantConfig) -> BTreeMap<&str, Vec<String>> {
     let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for server in tenant.servers().map(Grant::server) {
-        for secret in server.secrets() {
-            all.entry(secret.as_str()).or_default().push(server.name.to_string());
+    for grant in tenant.servers() {
+        for secret in grant.server().secrets(grant.placement()) {
+            all.entry(secret.as_str()).or_default().push(grant.server().name.to_string());
         }
     }
     all

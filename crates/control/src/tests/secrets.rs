@@ -107,6 +107,11 @@ async fn a_server_that_asks_for_a_secret_is_granted_to_nobody_without() {
     assert_eq!(world.mistakes(&[("plan.toml", by_plan)]).await, format!("-: {told}"));
     let told_of_new = world.mistakes(&[("new.toml", created)]).await;
     assert!(told_of_new.contains("which tenant `initech` would not have"), "{told_of_new}");
+    // An instance that the gateway starts is spoken to over streams, which have no headers.
+    let started = format!("{KEYED}[server.keyed.command]\nrun = [\"/bin/true\"]\n");
+    let own = GRANTED.replace("\"shared\"", "\"process\"");
+    world.applied(&[("keyed.toml", &started), ("grant.toml", &own)]).await;
+    world.applied(&[("keyed.toml", KEYED), ("both.toml", BOTH)]).await;
 
     assert_eq!(world.set("acme", "notes-key").await.0, 200);
     world.applied(&[("grant.toml", GRANTED)]).await;
