@@ -53,7 +53,20 @@ impl AdminClient {
 
     /// Changes the configuration. Mistakes in it are an answer, not an error.
     pub(crate) async fn change(&self, path: &str, asked: &impl Serialize) -> anyhow::Result<Result<Applied, Refused>> {
-        let (status, body) = self.send(Method::POST, path, Some(asked)).await?;
+        self.changed(self.send(Method::POST, path, Some(asked)).await?)
+    }
+
+    /// Puts something where there may be something already.
+    pub(crate) async fn put(&self, path: &str, asked: &impl Serialize) -> anyhow::Result<Result<Applied, Refused>> {
+        self.changed(self.send(Method::PUT, path, Some(asked)).await?)
+    }
+
+    /// Takes away what stands at a path.
+    pub(crate) async fn delete(&self, path: &str, query: &impl Serialize) -> anyhow::Result<Result<Applied, Refused>> {
+        self.changed(self.send(Method::DELETE, &with_query(path, query)?, None::<&()>).await?)
+    }
+
+    fn changed(&self, (status, body): (StatusCode, Bytes)) -> anyhow::Result<Result<Applied, Refused>> {
         if status == StatusCode::UNPROCESSABLE_ENTITY {
             Ok(Err(self.read(&body)?))
         } else {
@@ -80,14 +93,7 @@ impl AdminClient {
 
     /// Gets what a path of the API has for this query.
     pub(crate) async fn ask<T: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> anyhow::Result<T> {
-        let mut pairs = form_urlencoded::Serializer::new(format!("{path}?"));
-        // A query is a flat struct of texts and numbers.
-        if let serde_json::Value::Object(fields) = serde_json::to_value(query)? {
-            for (name, value) in fields {
-                pairs.append_pair(&name, value.as_str().map_or_else(|| value.to_string(), str::to_owned).as_str());
-            }
-        }
-        self.get(&pairs.finish()).await
+        self.get(&with_query(path, query)?).await
     }
 
     /// Posts to a path of the API.
@@ -142,6 +148,17 @@ impl AdminClient {
             format!("{} does not answer as the admin listener of this version; is it one? pass --admin URL", self.base)
         })
     }
+}
+
+/// A path with a query, which is a flat struct of texts, numbers and flags.
+fn with_query(path: &str, query: &impl Serialize) -> anyhow::Result<String> {
+    let mut pairs = form_urlencoded::Serializer::new(format!("{path}?"));
+    if let serde_json::Value::Object(fields) = serde_json::to_value(query)? {
+        for (name, value) in fields {
+            pairs.append_pair(&name, value.as_str().map_or_else(|| value.to_string(), str::to_owned).as_str());
+        }
+    }
+    Ok(pairs.finish())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use partywall_gateway::{AddressLimits, Gateway, PublicUrl, SaidBook, Signer};
 use partywall_identity::{Issuer, Job, Operator, OperatorKey, SystemAuthority};
 use partywall_ledger::Ledger;
 use partywall_node::Follower;
+use partywall_secrets::SecretKeys;
 use partywall_store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) upstreams: tls::Upstreams,
     /// Most tenants that `/metrics` names.
     pub(crate) metrics_tenants_max: usize,
+    /// The epoch whose key seals tenants' secrets.
+    pub(crate) secrets_epoch: u32,
     /// What the log could not take.
     pub(crate) log_losses: log::Losses,
     /// What holds for all instances.
@@ -97,7 +100,7 @@ impl Assembly {
         let Listeners { front, admin, issuer } = Listeners::bind(&plan).await?;
         let listening = front.local_addr()?;
         let public_url = public_url(&plan, listening)?;
-        let keys = open_keys(&plan.data)?;
+        let (keys, secrets) = open_keys(&plan)?;
         let store = open_store(&plan.data)?;
         let authority = Arc::new(SystemAuthority::take().context("the system authority is taken")?);
         let (operator_key, operator) = operator(&plan.data)?;
@@ -113,6 +116,7 @@ impl Assembly {
             snapshot: follower.snapshot(),
             ledger: ledger.clone(),
             seal: keys.seal_keys()?,
+            secrets: Arc::clone(&secrets),
             signer,
             said: remembered(&store, &authority)?,
             public_url,
@@ -128,6 +132,7 @@ impl Assembly {
             authority: Arc::clone(&authority),
             operator: operator_key,
             listener: admin.local_addr()?,
+            secrets,
             prober: Arc::new(GatewayProber { gateway: Arc::clone(&gateway), authority: Arc::clone(&authority) }),
             fleet: Arc::new(ThisNode(follower.enforcement())),
             tiers: Arc::new(instances.tiers(&gateway)),
@@ -257,13 +262,14 @@ fn open_store(data: &Data) -> anyhow::Result<Store> {
     })
 }
 
-fn open_keys(data: &Data) -> anyhow::Result<KeyRing> {
-    let (keys, made) = KeyRing::open(data)?;
+fn open_keys(plan: &Plan) -> anyhow::Result<(KeyRing, Arc<SecretKeys>)> {
+    let (keys, made) = KeyRing::open(&plan.data)?;
     if made {
-        let path = data.path().display();
+        let path = plan.data.path().display();
         eprintln!("made a master key, `{path}/master.key`: keep a copy, without it the store's keys are lost");
     }
-    Ok(keys)
+    let secrets = keys.secret_keys(plan.secrets_epoch)?;
+    Ok((keys, Arc::new(secrets)))
 }
 
 fn open_books(data: &Data) -> anyhow::Result<Ledger> {

@@ -10,6 +10,7 @@ mod instance;
 mod issuer;
 mod logs;
 mod print;
+mod secret;
 mod tenant;
 mod token;
 mod top;
@@ -78,6 +79,11 @@ enum Command {
     Instance {
         #[command(subcommand)]
         command: Instance,
+    },
+    /// Set secrets of tenants, see which there are, and seal them anew. No command shows a value
+    Secret {
+        #[command(subcommand)]
+        command: secret::Command,
     },
     /// Look at issuers, and try the way to a token of one
     Issuer {
@@ -413,6 +419,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Tenant { command: Tenant::Show { name, output, admin } } => {
             tenant::show(&admin.client()?, &name, output.output).await
         }
+        Command::Secret { command } => secret::run(command).await,
         Command::Issuer { command: Issuer::List { output, admin } } => {
             issuer::list(&admin.client()?, output.output).await
         }

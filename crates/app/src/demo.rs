@@ -18,7 +18,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use partywall_control::{Control, NotApplied, wire::File};
 use partywall_documents::{Mistakes, Server, Table};
-use partywall_domain::Sharing;
+use partywall_domain::{Auth, Sharing};
 use partywall_gateway::{AddressLimits, Probe, ProbeError};
 use partywall_identity::Operator;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ use crate::data::Data;
 use crate::development::{self, DevelopmentIssuer, Grant};
 use crate::keys::DEVELOPMENT_ISSUER;
 use crate::log;
-use crate::settings::METRICS_TENANTS;
+use crate::settings::{METRICS_TENANTS, SECRETS_EPOCH};
 use crate::tls::Upstreams;
 use documents::Catalog;
 use started::Started;
@@ -87,6 +87,7 @@ pub(crate) async fn run(demo: Arguments) -> anyhow::Result<ExitCode> {
         tls: None,
         upstreams: Upstreams::default(),
         metrics_tenants_max: METRICS_TENANTS,
+        secrets_epoch: SECRETS_EPOCH,
         log_losses: log.losses(),
         otlp: None,
         instances: partywall_supervisor::supervisor::Settings::default(),
@@ -187,7 +188,7 @@ impl Stage {
     async fn sharing_of(&self, url: &str) -> anyhow::Result<Sharing> {
         let url = std::sync::Arc::from(url);
         let server = documents::OWN_SERVER.parse()?;
-        let probe = Probe { server: &server, url: &url, sharing: Some(Sharing::Assertion) };
+        let probe = Probe { server: &server, url: &url, sharing: Some(Sharing::Assertion), auth: &Auth::None };
         match self.gateway.probe(&self.authority, &probe).await {
             Ok(_) => Ok(Sharing::Assertion),
             Err(ProbeError::Url(why)) => bail!("{why}"),

@@ -10,6 +10,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use partywall_identity::{Job, SystemAuthority};
+use partywall_secrets::{SecretKey, SecretKeys};
 use partywall_store::Store;
 use partywall_tenancy::{SealKey, SealKeys};
 
@@ -55,6 +56,15 @@ impl KeyRing {
     pub(crate) fn seal_keys(&self) -> anyhow::Result<SealKeys> {
         let key = SealKey::new(self.derive(b"session id, epoch 1")?, &self.derive(b"session, epoch 1")?);
         Ok(SealKeys::new(key.ok_or_else(|| anyhow!("the session key was refused"))?, Vec::new()))
+    }
+
+    /// What seals tenants' secrets, in this epoch; the keys of those before it still open.
+    pub(crate) fn secret_keys(&self, epoch: u32) -> anyhow::Result<SecretKeys> {
+        let key = |epoch| {
+            let bytes = self.derive(format!("secret, epoch {epoch}").as_bytes())?;
+            SecretKey::new(epoch, &bytes).ok_or_else(|| anyhow!("the key of secrets was refused"))
+        };
+        Ok(SecretKeys::new(key(epoch)?, (1..epoch).rev().map(key).collect::<anyhow::Result<_>>()?))
     }
 
     /// The signing key of that name (P-256, PKCS #8), made and kept on first use.

@@ -30,7 +30,7 @@ pub(crate) struct GatewayProber {
 impl Prober for GatewayProber {
     fn probe(&self, target: ProbeTarget) -> BoxFuture<'_, Result<Said, Vec<ProbeFailure>>> {
         Box::pin(async move {
-            let probe = Probe { server: &target.server, url: &target.url, sharing: target.sharing };
+            let probe = Probe { server: &target.server, url: &target.url, sharing: target.sharing, auth: &target.auth };
             let said = self.gateway.probe(&self.authority, &probe).await.map_err(|error| match error {
                 ProbeError::Url(why) => vec![ProbeFailure::Url(why)],
                 ProbeError::Sharing(all) => all.into_iter().map(ProbeFailure::Sharing).collect(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use partywall_documents::Server;
-use partywall_domain::{Placement, ServerName, event};
+use partywall_domain::{Auth, Placement, ServerName, event};
 use partywall_gateway::{Gateway, Probe};
 use partywall_identity::{Job, SystemAuthority};
 use partywall_ledger::Ledger;
@@ -34,16 +34,18 @@ pub(crate) async fn run(gateway: Arc<Gateway>, store: Store, authority: Arc<Syst
     while tokio::time::timeout(LOOK_EVERY, stop.cancelled()).await.is_err() {
         upstreams.keep_up(gateway.snapshot.load_full());
         asked.retain(|url, _| upstreams.0.contains_key(url));
-        for (url, (server, ttl)) in &upstreams.0 {
+        for (url, (server, auth, ttl)) in &upstreams.0 {
             let last = asked.entry(Arc::clone(url)).or_insert(Asked { at: started, asking: None });
             if !last.is_over(*ttl) {
                 continue;
             }
             let (gateway, store, authority) = (Arc::clone(&gateway), store.clone(), Arc::clone(&authority));
-            let (places, server, url) = (Arc::clone(&places), server.clone(), Arc::clone(url));
+            let (places, server, auth, url) = (Arc::clone(&places), server.clone(), auth.clone(), Arc::clone(url));
             let asking = tokio::spawn(async move {
                 let _place = places.acquire().await;
-                ask(&gateway, &store, &authority, &server, &url).await;
+                // What was proven at apply is not proven again: a server that is restarting must not lose its tenants.
+                let probe = Probe { server: &server, url: &url, sharing: None, auth: &auth };
+                ask(&gateway, &store, &authority, &probe).await;
             });
             *last = Asked { at: Instant::now(), asking: Some(AbortOnDropHandle::new(asking)) };
         }
@@ -82,7 +84,10 @@ pub(crate) async fn forget(gateway: Arc<Gateway>, keys: Arc<HttpKeySource>, ledg
 
 /// Every upstream in the configuration, with its server and how long its word is taken; and the configuration that was
 /// looked at last, so that only what changed since is looked at.
-struct Upstreams(HashMap<Arc<str>, (ServerName, Duration)>, Arc<Snapshot>);
+struct Upstreams(HashMap<Arc<str>, Asking>, Arc<Snapshot>);
+
+/// As which server an upstream is asked, what that asks for of tenants, and how long its word is taken.
+type Asking = (ServerName, Auth, Duration);
 
 impl Default for Upstreams {
     fn default() -> Self {
@@ -105,7 +110,7 @@ impl Upstreams {
     }
 }
 
-type Upstream = (Arc<str>, (ServerName, Duration));
+type Upstream = (Arc<str>, Asking);
 
 fn shared(snapshot: &Snapshot) -> impl Iterator<Item = Upstream> {
     snapshot.servers().filter_map(|server| Some(upstream(server.url.as_ref()?, server)))
@@ -119,21 +124,21 @@ fn own(tenant: &TenantConfig) -> impl Iterator<Item = Upstream> {
 }
 
 fn upstream(url: &Arc<str>, server: &Server) -> Upstream {
-    (Arc::clone(url), (server.name.clone(), Duration::from_secs(server.limits.discover_ttl_s)))
+    let ttl = Duration::from_secs(server.limits.discover_ttl_s);
+    (Arc::clone(url), (server.name.clone(), server.auth.clone(), ttl))
 }
 
-async fn ask(gateway: &Gateway, store: &Store, authority: &SystemAuthority, server: &ServerName, url: &Arc<str>) {
-    // What was proven at apply is not proven again: a server that is restarting must not lose its tenants.
-    let probe = Probe { server, url, sharing: None };
-    match gateway.probe(authority, &probe).await {
+async fn ask(gateway: &Gateway, store: &Store, authority: &SystemAuthority, probe: &Probe<'_>) {
+    let server = probe.server.as_str();
+    match gateway.probe(authority, probe).await {
         Ok(said) => {
-            gateway.said.learn(Arc::clone(url), &said);
-            if let Err(error) = store.system(authority, Job::Probe).put_said(url, &said) {
-                tracing::warn!(event = event::PROBED, server = server.as_str(), cause = %error);
+            gateway.said.learn(Arc::clone(probe.url), &said);
+            if let Err(error) = store.system(authority, Job::Probe).put_said(probe.url, &said) {
+                tracing::warn!(event = event::PROBED, server, cause = %error);
             }
         }
         // What it said before stands: clients keep their era while the server restarts.
-        Err(error) => tracing::warn!(event = event::PROBED, server = server.as_str(), cause = %error),
+        Err(error) => tracing::warn!(event = event::PROBED, server, cause = %error),
     }
 }
 
@@ -150,7 +155,7 @@ mod tests {
     fn upstreams_are_those_of_the_configuration_after_any_change() {
         let put = |kind, name: &str, body: Value| {
             let tenant_id = (kind == Kind::Tenant).then(TenantId::random);
-            Change::Put(Document { kind, name: name.to_owned(), tenant_id, body })
+            Change::Put(Document::new(kind, name, tenant_id, body))
         };
         let tenant = |name: &str, port: u16| {
             let url = format!("http://127.0.0.1:{port}/mcp");

@@ -27,6 +27,7 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         tls: settings.tls,
         upstreams: settings.upstreams,
         metrics_tenants_max: settings.metrics_tenants_max,
+        secrets_epoch: settings.secrets_epoch,
         log_losses: log.losses(),
         otlp: settings.otlp,
         instances: settings.instances,

@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) upstreams: Upstreams,
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) metrics_tenants_max: usize,
+    pub(crate) secrets_epoch: u32,
     pub(crate) otlp: Option<Otlp>,
     pub(crate) instances: Instances,
 }
@@ -47,6 +48,10 @@ const OFFLINE: &str = "offline_access";
 
 /// Tenants that `/metrics` names unless said otherwise: as many lines as a chart can show and a person can tell apart.
 pub(crate) const METRICS_TENANTS: usize = 20;
+/// The epoch whose key seals secrets unless said otherwise: the first.
+pub(crate) const SECRETS_EPOCH: u32 = 1;
+/// The last one: every earlier key is made at start, and a new one each month lasts for eight years.
+const SECRETS_EPOCH_MAX: u64 = 100;
 /// Of a hundred calls, how many spans go to the collector unless said otherwise: at a thousand calls a second a hundred
 /// spans, which a small collector takes.
 const SAMPLE_PERCENT: u8 = 10;
@@ -118,6 +123,7 @@ impl Settings {
         let upstreams = table.table("upstream_tls").map(upstreams).unwrap_or_default();
         let log_file = table.text("log_file").map(PathBuf::from);
         let metrics_tenants_max = metrics_tenants(&mut table);
+        let secrets_epoch = secrets_epoch(&mut table);
         let otlp = otlp(&mut table);
         let instances = table.table("instances").map(instances).unwrap_or_default();
         table.finish();
@@ -135,6 +141,7 @@ impl Settings {
             upstreams,
             log_file,
             metrics_tenants_max,
+            secrets_epoch,
             otlp,
             instances,
         })
@@ -167,6 +174,11 @@ fn otlp(table: &mut Table<'_>) -> Option<Otlp> {
 fn metrics_tenants(table: &mut Table<'_>) -> usize {
     let number = table.number("metrics_tenants_max", 0, METRICS_TENANTS_MAX);
     number.and_then(|number| usize::try_from(number).ok()).unwrap_or(METRICS_TENANTS)
+}
+
+fn secrets_epoch(table: &mut Table<'_>) -> u32 {
+    let number = table.number("secrets_epoch", SECRETS_EPOCH.into(), SECRETS_EPOCH_MAX);
+    number.and_then(|number| u32::try_from(number).ok()).unwrap_or(SECRETS_EPOCH)
 }
 
 fn address(table: &mut Table<'_>, field: &'static str, unless_said: ([u8; 4], u16)) -> SocketAddr {

@@ -12,6 +12,7 @@ use partywall_store::StoreError;
 use crate::control::Control;
 use crate::draft::{Draft, NotDrafted, Wanted};
 use crate::probe::{self, Answers};
+use crate::secrets::NotDone;
 use crate::source::Source;
 use crate::wire::{Applied, Enforced, File, Mistake};
 
@@ -31,6 +32,9 @@ pub enum NotApplied {
     /// There is nothing to go back to.
     #[error("revision 0 is that of nothing; name one that `partywall config history` shows")]
     Nothing,
+    /// Nothing could be done with a secret.
+    #[error(transparent)]
+    Secret(#[from] NotDone),
     /// The reason is too long.
     #[error("the reason is longer than {REASON_CHARS_MAX} characters; say it shorter")]
     Reason,
@@ -49,6 +53,7 @@ impl From<NotDrafted> for NotApplied {
     fn from(why: NotDrafted) -> Self {
         match why {
             NotDrafted::Mistakes(mistakes) => Self::Mistakes(mistakes),
+            NotDrafted::Secret(why) => Self::Secret(why),
             NotDrafted::Store(error) => Self::Store(error),
         }
     }
@@ -81,7 +86,7 @@ impl Control {
         self.make(operator, Wanted::Revision(to), dry_run, reason).await
     }
 
-    async fn make(
+    pub(crate) async fn make(
         &self,
         operator: &Operator,
         wanted: Wanted,

@@ -1,13 +1,15 @@
 //! The configuration's history: what was made when by whom, what differs between two revisions, and going back to one.
 
+use std::collections::HashMap;
+
 use partywall_documents::Kind;
 use partywall_domain::Revision;
 use partywall_identity::Operator;
-use partywall_store::StoreError;
+use partywall_store::{SecretDifference, StoreError};
 
 use crate::control::Control;
 use crate::difference;
-use crate::wire::{AskDiff, AskHistory, Differences, History, Made};
+use crate::wire::{AskDiff, AskHistory, Change, Differences, Fate, Field, History, Made};
 
 /// Revisions in one answer if nobody says how many. Default 50: some screens of a terminal.
 const REVISIONS_USUAL: u32 = 50;
@@ -47,6 +49,24 @@ pub(crate) fn diff(control: &Control, operator: &Operator, asked: &AskDiff) -> R
     let platform = control.parts().store.platform(operator);
     let to = asked.to.map_or_else(|| platform.revision(), |to| Ok(Revision(to)))?;
     let from = Revision(asked.from.unwrap_or(to.0.saturating_sub(1)));
-    let differences = platform.differences(from, to)?;
-    Ok(Differences { from: from.0, to: to.0, changes: differences.iter().map(difference::in_full).collect() })
+    let changes: Vec<_> = platform.differences(from, to)?.iter().map(difference::in_full).collect();
+    let changes = with_secrets(changes, platform.secret_differences(from, to)?);
+    Ok(Differences { from: from.0, to: to.0, changes })
+}
+
+/// The changes, with the secrets that are others: of each is told in which revision it was set, and nothing more.
+fn with_secrets(mut changes: Vec<Change>, secrets: Vec<SecretDifference>) -> Vec<Change> {
+    let tenants = changes.iter().enumerate().filter(|(_, change)| change.kind == Kind::Tenant.as_str());
+    let mut places: HashMap<_, _> = tenants.map(|(place, change)| (change.name.clone(), place)).collect();
+    for SecretDifference { tenant, name, before, after } in secrets {
+        let set = |revision: Option<Revision>| revision.map(|revision| format!("set in revision {revision}").into());
+        let field = Field { path: format!("secrets.{name}"), before: set(before), after: set(after) };
+        let place = *places.entry(tenant.clone()).or_insert(changes.len());
+        if place == changes.len() {
+            let kind = Kind::Tenant.to_string();
+            changes.push(Change { kind, name: tenant, change: Fate::Changed, fields: Vec::new() });
+        }
+        changes[place].fields.push(field);
+    }
+    changes
 }

@@ -8,6 +8,7 @@ use partywall_documents::Mistake;
 use partywall_domain::Revision;
 use partywall_identity::{KeySource, Operator, OperatorKey, SystemAuthority};
 use partywall_ledger::Ledger;
+use partywall_secrets::SecretKeys;
 use partywall_store::{Store, StoreError};
 use partywall_tenancy::{Draft, Snapshot};
 
@@ -32,6 +33,8 @@ pub struct Parts {
     pub fleet: Arc<dyn Fleet>,
     /// What instances nodes can start, and which run.
     pub tiers: Arc<dyn Tiers>,
+    /// What seals secrets of tenants.
+    pub secrets: Arc<SecretKeys>,
     /// Issuers' keys that were fetched.
     pub keys: Arc<dyn KeySource>,
     /// The books of this node.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use partywall_documents::Document;
+use partywall_domain::Sealed;
 use partywall_store::Difference;
 use serde_json::Value;
 
@@ -27,7 +28,21 @@ pub(crate) fn in_full(difference: &Difference) -> Change {
     let nothing = || Value::Object(serde_json::Map::new());
     let before = body(&difference.before).unwrap_or_else(nothing);
     compare("", &before, &body(&difference.after).unwrap_or_else(nothing), &mut fields);
+    secrets(difference, &mut fields);
     Change { fields, ..fate(difference) }
+}
+
+/// Notes which secrets are others; there is nothing more to show of them.
+fn secrets(difference: &Difference, fields: &mut Vec<Field>) {
+    let all = |document: &Option<Document>| document.as_ref().map(|it| it.secrets.clone()).unwrap_or_default();
+    let (before, after) = (all(&difference.before), all(&difference.after));
+    let shown = |sealed: Option<&Sealed>| sealed.map(|sealed| format!("sealed in epoch {}", sealed.epoch()).into());
+    for name in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
+        let (before, after) = (before.get(name), after.get(name));
+        if before != after {
+            fields.push(Field { path: format!("secrets.{name}"), before: shown(before), after: shown(after) });
+        }
+    }
 }
 
 /// Notes what differs, as deep as both are tables or lists. How deep that goes is bounded by the reader of documents.

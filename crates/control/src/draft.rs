@@ -5,12 +5,14 @@ use std::collections::HashSet;
 use partywall_documents::{Document, Kind, Mistake};
 use partywall_domain::{Revision, TenantId};
 use partywall_identity::{Issuer, Operator};
+use partywall_secrets::SecretKeys;
 use partywall_store::{Change, Difference, PlatformStore, StoreError};
 use partywall_tenancy::{self as tenancy, Snapshot};
 
 use crate::control::{Control, Unreadable};
 use crate::difference;
 use crate::probe::{self, Targets};
+use crate::secrets::{self, NotDone};
 use crate::source::Source;
 use crate::tiers;
 use crate::wire::{self, Applied, Enforced};
@@ -21,14 +23,27 @@ pub(crate) enum Wanted {
     Documents(Source),
     /// Everything as it was at a revision.
     Revision(Revision),
+    /// Other secrets of tenants.
+    Secrets(secrets::Change),
 }
 
 /// Why there is no draft.
 pub(crate) enum NotDrafted {
     /// Something is wrong in the documents.
     Mistakes(Vec<wire::Mistake>),
+    /// Nothing can be done with a secret.
+    Secret(NotDone),
     /// The store failed.
     Store(StoreError),
+}
+
+impl From<NotDone> for NotDrafted {
+    fn from(why: NotDone) -> Self {
+        match why {
+            NotDone::Store(error) => Self::Store(error),
+            other => Self::Secret(other),
+        }
+    }
 }
 
 impl From<StoreError> for NotDrafted {
@@ -42,22 +57,29 @@ impl Wanted {
     pub(crate) fn locate(&self, mistake: Mistake) -> wire::Mistake {
         match self {
             Self::Documents(source) => source.locate(mistake),
-            Self::Revision(_) => wire::Mistake { place: None, path: mistake.path, message: mistake.message },
+            _ => wire::Mistake { place: None, path: mistake.path, message: mistake.message },
         }
     }
 
     /// What it makes of each document that it mentions. If somebody else writes in between, the store refuses what was
     /// made of it.
-    fn differences(&self, platform: &PlatformStore<'_>, base: Revision) -> Result<Vec<Difference>, StoreError> {
+    fn differences(
+        &self,
+        platform: &PlatformStore<'_>,
+        keys: &SecretKeys,
+        base: Revision,
+    ) -> Result<Vec<Difference>, NotDrafted> {
         match self {
-            Self::Revision(to) => platform.differences(base, *to),
+            Self::Revision(to) => Ok(platform.differences(base, *to)?),
+            Self::Secrets(change) => Ok(change.differences(platform, keys)?),
             Self::Documents(source) => source
                 .documents()
                 .map(|(kind, name, body)| {
                     let before = platform.standing(kind, name)?;
                     let new = || (kind == Kind::Tenant).then(TenantId::random);
                     let tenant_id = before.as_ref().map_or_else(new, |document| document.tenant_id);
-                    let after = Document { kind, name: name.to_owned(), tenant_id, body: body.clone() };
+                    let secrets = before.as_ref().map(|document| document.secrets.clone()).unwrap_or_default();
+                    let after = Document { kind, name: name.to_owned(), tenant_id, body: body.clone(), secrets };
                     Ok(Difference { kind, name: name.to_owned(), before, after: Some(after) })
                 })
                 .collect(),
@@ -85,7 +107,7 @@ impl Draft {
             Err(Unreadable::Mistakes { revision, .. }) => (revision, None),
             Err(Unreadable::Store(error)) => return Err(error.into()),
         };
-        let differences = wanted.differences(&platform, base)?;
+        let differences = wanted.differences(&platform, &control.parts().secrets, base)?;
         let changes: Vec<_> = differences.iter().filter_map(Difference::change).collect();
         let next = Revision(base.0 + 1);
         let compiled = match &before {
@@ -130,7 +152,7 @@ fn whole(platform: &PlatformStore<'_>, changes: &[Change]) -> Result<tenancy::Dr
 fn checked(compiled: Result<Snapshot, Vec<Mistake>>, wanted: &Wanted) -> Result<Snapshot, NotDrafted> {
     let mut mistakes = match wanted {
         Wanted::Documents(source) => source.mistakes().to_vec(),
-        Wanted::Revision(_) => Vec::new(),
+        _ => Vec::new(),
     };
     match compiled {
         Ok(snapshot) if mistakes.is_empty() => Ok(snapshot),

@@ -204,6 +204,7 @@ fn next(code: RefusalCode) -> &'static str {
         RefusalCode::UpstreamUnreachable | RefusalCode::UpstreamTimeout | RefusalCode::UpstreamInvalid => {
             "look at the server behind the gateway: is it up, and does it accept the gateway's assertion?"
         }
+        RefusalCode::NoCredential => "set the secret that the cause names anew, with `partywall secret set`",
         RefusalCode::UnknownSession => "the client must begin anew with `initialize`",
         RefusalCode::ForeignOrigin => "call the gateway by its `public_url`",
         _ => "look at what the client sends",

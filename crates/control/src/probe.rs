@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partywall_documents::Server;
-use partywall_domain::{Placement, Said, ServerName, Sharing};
+use partywall_domain::{Auth, Placement, Said, ServerName, Sharing};
 use partywall_tenancy::{Snapshot, TenantConfig};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -37,6 +37,8 @@ pub struct ProbeTarget {
     pub url: Arc<str>,
     /// Why it may be shared; none: it need not be.
     pub sharing: Option<Sharing>,
+    /// What it asks for of a tenant. The gateway's own questions have none of it.
+    pub auth: Auth,
 }
 
 /// What is wrong with an upstream.
@@ -52,8 +54,9 @@ pub enum ProbeFailure {
 pub(crate) type Targets = BTreeMap<Key, (ProbeTarget, Paths)>;
 /// What upstreams answered.
 pub(crate) type Answers = BTreeMap<Key, Result<Said, Vec<ProbeFailure>>>;
-/// What makes a target another target: its URL, its server, and what it must prove.
-pub(crate) type Key = (Arc<str>, ServerName, Option<&'static str>);
+/// What makes a target another target: its URL, its server, what it must prove, and whether the assertion has another
+/// header than `Authorization` there.
+pub(crate) type Key = (Arc<str>, ServerName, Option<&'static str>, bool);
 
 /// Where a failure is reported.
 pub(crate) struct Paths {
@@ -118,7 +121,12 @@ fn targets<'a>(
     let mut targets = Targets::new();
     for server in servers {
         if let Some(url) = &server.url {
-            let target = ProbeTarget { server: server.name.clone(), url: Arc::clone(url), sharing: server.sharing };
+            let target = ProbeTarget {
+                server: server.name.clone(),
+                url: Arc::clone(url),
+                sharing: server.sharing,
+                auth: server.auth.clone(),
+            };
             let path = |field: &str| format!("server.{}.{field}", server.name);
             targets.insert(key(&target), (target, Paths { url: path("url"), sharing: path("sharing") }));
         }
@@ -126,9 +134,14 @@ fn targets<'a>(
     for tenant in tenants {
         for grant in tenant.servers() {
             if let Placement::Remote(url) = grant.placement() {
-                let server = grant.server().name.clone();
-                let path = format!("tenant.{}.servers.{server}.placement", tenant.name());
-                let target = ProbeTarget { server, url: Arc::clone(url), sharing: None };
+                let server = grant.server();
+                let path = format!("tenant.{}.servers.{}.placement", tenant.name(), server.name);
+                let target = ProbeTarget {
+                    server: server.name.clone(),
+                    url: Arc::clone(url),
+                    sharing: None,
+                    auth: server.auth.clone(),
+                };
                 targets.insert(key(&target), (target, Paths { url: path.clone(), sharing: path }));
             }
         }
@@ -137,5 +150,10 @@ fn targets<'a>(
 }
 
 fn key(target: &ProbeTarget) -> Key {
-    (Arc::clone(&target.url), target.server.clone(), target.sharing.map(Sharing::as_str))
+    (
+        Arc::clone(&target.url),
+        target.server.clone(),
+        target.sharing.map(Sharing::as_str),
+        target.auth.takes_authorization(),
+    )
 }

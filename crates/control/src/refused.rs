@@ -5,10 +5,12 @@ use axum::http::StatusCode;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
 
+use partywall_secrets::NotSealed;
 use partywall_store::StoreError;
 
 use crate::apply::NotApplied;
 use crate::control::Unreadable;
+use crate::secrets::NotDone;
 use crate::wire::{self, Mistake, Problem};
 
 /// A refusal that becomes an answer.
@@ -56,9 +58,29 @@ impl From<NotApplied> for Refused {
             }
             NotApplied::Nothing => Self::new(StatusCode::BAD_REQUEST, message, "revisions begin with 1"),
             NotApplied::Moving => Self::new(StatusCode::CONFLICT, message, "apply again when the others are done"),
+            NotApplied::Secret(why) => why.into(),
             NotApplied::Store(error) => error.into(),
             NotApplied::CutOff => Self::fault(message),
         }
+    }
+}
+
+impl From<NotDone> for Refused {
+    fn from(why: NotDone) -> Self {
+        let message = why.to_string();
+        let (status, hint) = match why {
+            NotDone::Store(error) => return error.into(),
+            NotDone::NotSealed(NotSealed::Failed) => return Self::fault(message),
+            NotDone::NotSealed(_) => {
+                (StatusCode::BAD_REQUEST, "`partywall secret set` leaves out a line break at the end, and nothing else")
+            }
+            NotDone::Absent(..) => (StatusCode::NOT_FOUND, "`partywall secret list TENANT` shows those there are"),
+            NotDone::TooMany(_) => {
+                (StatusCode::CONFLICT, "`partywall secret list TENANT` shows which servers ask for which")
+            }
+            NotDone::NotOpened(..) => (StatusCode::CONFLICT, "docs/secrets.md says what opens a secret"),
+        };
+        Self::new(status, message, hint)
     }
 }
 
@@ -68,6 +90,9 @@ impl From<StoreError> for Refused {
         match why {
             StoreError::NoRevision { .. } => {
                 Self::new(StatusCode::NOT_FOUND, message, "`partywall config history` shows those there are")
+            }
+            StoreError::Absent(..) => {
+                Self::new(StatusCode::NOT_FOUND, message, "`partywall tenant list` shows the tenants there are")
             }
             StoreError::TooMany(_) | StoreError::TenantId(_) => {
                 Self::new(StatusCode::CONFLICT, message, "`partywall config diff` shows what differs")

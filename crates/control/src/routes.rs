@@ -1,9 +1,11 @@
 //! Every route of the admin API, in one table. A handler's type asks for an [`Operator`], so there is no writing one
 //! that answers to anybody else. The two that do, which say whether the node lives, are a table of their own.
 
+mod secret;
+
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
@@ -31,6 +33,8 @@ use crate::wire::{Applied, Apply, Explain, Explanation, Issuer, Issuers, Rollbac
 
 /// Most bytes of a request's body. Default 16 MiB: the documents of ten thousand tenants in one apply.
 const BODY_BYTES_MAX: usize = 16 << 20;
+/// What to look at where the two ends do not understand each other.
+const SAME_VERSION: &str = "is `partywall` here and there of the same version?";
 
 /// A row of the table.
 pub struct Route {
@@ -80,6 +84,34 @@ pub static ROUTES: [Route; 16] = [
         method: Method::GET,
         path: "/api/v1/tenants/{name}",
         handler: |control, operator, request| Box::pin(async move { answer(tenant(control, operator, request).await) }),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/tenants/{name}/secrets",
+        handler: |control, operator, request| {
+            Box::pin(async move { answer(secret::list(control, operator, request).await) })
+        },
+    },
+    Route {
+        method: Method::PUT,
+        path: "/api/v1/tenants/{name}/secrets/{secret}",
+        handler: |control, operator, request| {
+            Box::pin(async move { answer(secret::set(control, operator, request).await) })
+        },
+    },
+    Route {
+        method: Method::DELETE,
+        path: "/api/v1/tenants/{name}/secrets/{secret}",
+        handler: |control, operator, request| {
+            Box::pin(async move { answer(secret::delete(control, operator, request).await) })
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/v1/secrets/rotate",
+        handler: |control, operator, request| {
+            Box::pin(async move { answer(secret::reseal(control, operator, request).await) })
+        },
     },
     Route {
         method: Method::GET,
@@ -183,17 +215,18 @@ async fn read<Q: DeserializeOwned + Send + 'static, A: Send + 'static>(
     mut request: Request,
     of: fn(&Control, &Operator, &Q) -> Result<A, StoreError>,
 ) -> Result<Json<A>, Refused> {
-    let query: Result<Query<Q>, _> = request.extract_parts().await;
-    let Query(asked) = query.map_err(|error| {
-        let hint = "is `partywall` here and there of the same version?";
-        Refused::new(
-            StatusCode::BAD_REQUEST,
-            format!("the query is not what this route takes: {}", error.body_text()),
-            hint,
-        )
-    })?;
+    let asked = query(&mut request).await?;
     let work = tokio::task::spawn_blocking(move || of(&control, &operator, &asked));
     Ok(Json(work.await.map_err(|_| Refused::fault("the work was cut off"))??))
+}
+
+async fn query<Q: DeserializeOwned + Send + 'static>(request: &mut Request) -> Result<Q, Refused> {
+    let query: Result<Query<Q>, _> = request.extract_parts().await;
+    let Query(asked) = query.map_err(|error| {
+        let message = format!("the query is not what this route takes: {}", error.body_text());
+        Refused::new(StatusCode::BAD_REQUEST, message, SAME_VERSION)
+    })?;
+    Ok(asked)
 }
 
 async fn tenants(control: Control, operator: Operator) -> Result<Json<Tenants>, Refused> {
@@ -204,10 +237,12 @@ async fn tenant(control: Control, operator: Operator, mut request: Request) -> R
     let name = path_segment(&mut request, "tenant").await?;
     let (asked, ledger) = (name.clone(), control.parts().ledger.clone());
     let tenant = look(control, operator, move |snapshot| view::tenant(&ledger, snapshot, &asked)).await?;
-    tenant.map(Json).ok_or_else(|| {
-        let message = format!("no tenant `{name}`");
-        Refused::new(StatusCode::NOT_FOUND, message, "`partywall tenant list` shows those there are")
-    })
+    tenant.map(Json).ok_or_else(|| no_tenant(&name))
+}
+
+fn no_tenant(name: &str) -> Refused {
+    let message = format!("no tenant `{name}`");
+    Refused::new(StatusCode::NOT_FOUND, message, "`partywall tenant list` shows those there are")
 }
 
 async fn issuers(control: Control, operator: Operator) -> Result<Json<Issuers>, Refused> {
@@ -280,13 +315,16 @@ async fn look<T: Send + 'static>(
 }
 
 async fn body<T: DeserializeOwned>(body: Body) -> Result<T, Refused> {
-    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
+    serde_json::from_slice(&bytes(body).await?).map_err(|error| {
+        let message = format!("the body is not what this route takes: {error}");
+        Refused::new(StatusCode::BAD_REQUEST, message, SAME_VERSION)
+    })
+}
+
+async fn bytes(body: Body) -> Result<Bytes, Refused> {
+    to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
         let message = format!("the body is longer than {BODY_BYTES_MAX} bytes, or did not arrive whole");
         Refused::new(StatusCode::PAYLOAD_TOO_LARGE, message, "apply fewer files at a time")
-    })?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let message = format!("the body is not what this route takes: {error}");
-        Refused::new(StatusCode::BAD_REQUEST, message, "is `partywall` here and there of the same version?")
     })
 }
 
@@ -295,7 +333,7 @@ fn answer(result: Result<impl IntoResponse, Refused>) -> Response {
 }
 
 async fn no_path() -> Refused {
-    Refused::new(StatusCode::NOT_FOUND, "no such path", "is `partywall` here and there of the same version?")
+    Refused::new(StatusCode::NOT_FOUND, "no such path", SAME_VERSION)
 }
 
 async fn no_method() -> Refused {

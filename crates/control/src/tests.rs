@@ -3,6 +3,7 @@
 mod apply;
 mod config;
 mod door;
+mod secrets;
 mod view;
 mod watch;
 mod world;

@@ -2,12 +2,14 @@
 
 mod instance;
 mod node;
+mod secret;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use instance::{Held, Instance, InstanceLine, InstanceLog, Instances, Stopped, Tier};
 pub use node::{Check, Health, Readiness, Top, TopLine};
+pub use secret::{Asked, Reseal, SecretLine, Secrets, SetSecret};
 
 /// A file of documents; its ending says how to read it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

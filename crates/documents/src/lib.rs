@@ -3,6 +3,7 @@
 //! It reads; it decides nothing. Whether documents fit together, who may share what and which token means whom is
 //! `tenancy`'s, which is kept small because it is trusted. Text formats and places in a file are the control plane's.
 
+mod auth;
 mod command;
 mod globs;
 mod issuer;
@@ -14,9 +15,10 @@ mod server;
 mod table;
 mod tenant;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use partywall_domain::TenantId;
+use partywall_domain::{Sealed, SecretName, TenantId};
 use serde_json::Value;
 
 pub use globs::Globs;
@@ -77,7 +79,19 @@ pub struct Document {
     pub tenant_id: Option<TenantId>,
     /// Its content.
     pub body: Value,
+    /// For a tenant: its secrets. No file says them; whoever writes the document anew hands on those that stand.
+    pub secrets: Secrets,
 }
+
+impl Document {
+    /// A document as a file has it: without secrets.
+    pub fn new(kind: Kind, name: &str, tenant_id: Option<TenantId>, body: Value) -> Self {
+        Self { kind, name: name.to_owned(), tenant_id, body, secrets: Secrets::new() }
+    }
+}
+
+/// A tenant's secrets by name, sealed.
+pub type Secrets = BTreeMap<SecretName, Sealed>;
 
 /// A change of the configuration.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use http::Uri;
-use partywall_domain::{Command, InstancePer, ServerLimits, ServerName, Sharing};
+use partywall_domain::{Auth, Command, InstancePer, Placement, SecretName, ServerLimits, ServerName, Sharing};
 
+use crate::auth::auth;
 use crate::command;
 use crate::table::Table;
 
@@ -26,6 +27,8 @@ pub struct Server {
     pub sharing: Option<Sharing>,
     /// Whether it may be reached over plain HTTP beyond this host: the operator accepts by name that the hop is open.
     pub plain_http: bool,
+    /// What it asks for beside the assertion.
+    pub auth: Auth,
     /// Arguments of its tools that name a tenant: a call in which one names another than its token does is refused.
     pub tenant_arguments: Vec<String>,
     /// What one exchange may use.
@@ -46,7 +49,7 @@ impl Server {
             }
         });
         let sharing = sharing(&mut table);
-        auth(&mut table);
+        let auth = auth(&mut table);
         let tenant_arguments = tenant_arguments(&mut table);
         let limits = table.table("limits").map_or_else(ServerLimits::default, limits);
         let instance_per = instance_per(&mut table, sharing);
@@ -60,7 +63,17 @@ impl Server {
             table.mistake("instance_per", "there are instances only where `command` says how one is started");
         }
         table.finish();
-        Self { name, url, sharing, plain_http, tenant_arguments, limits, command: command.map(Arc::new) }
+        Self { name, url, sharing, plain_http, auth, tenant_arguments, limits, command: command.map(Arc::new) }
+    }
+
+    /// The secrets that a tenant must have before it may be granted this server, placed there. What the gateway starts
+    /// is shown no header.
+    pub fn secrets(&self, placement: &Placement) -> impl Iterator<Item = &SecretName> {
+        let in_header = match placement {
+            Placement::Shared | Placement::Remote(_) => self.auth.secret(),
+            Placement::Dedicated(_) => None,
+        };
+        in_header.into_iter()
     }
 }
 
@@ -120,14 +133,6 @@ fn instance_per(table: &mut Table<'_>, sharing: Option<Sharing>) -> Option<Insta
         Some(_) => {}
     }
     known
-}
-
-/// `auth = "none"` is all there is: beside the assertion the upstream needs nothing. The platform's own credential
-/// never stands in for a tenant's.
-fn auth(table: &mut Table<'_>) {
-    if let Some(other) = table.text("auth").filter(|word| *word != "none") {
-        table.mistake("auth", format!("`{other}` is not known here; known: `none`"));
-    }
 }
 
 fn tenant_arguments(table: &mut Table<'_>) -> Vec<String> {

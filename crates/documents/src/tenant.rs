@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use partywall_domain::{ConnectId, Floor, IssuerName, PlanName, ServerName, TenantId, TenantName};
 use serde_json::Value;
 
+use crate::Secrets;
 use crate::limits::LimitsPatch;
 use crate::plan::{ServerPatch, is_scope};
 use crate::require;
@@ -31,6 +32,8 @@ pub struct Tenant {
     pub servers: BTreeMap<ServerName, ServerPatch>,
     /// How its instances must be kept apart, beside what its plan requires.
     pub require: Option<Floor>,
+    /// Its secrets, which stand beside its document.
+    pub secrets: Secrets,
 }
 
 /// What in a token means a tenant.
@@ -45,7 +48,7 @@ pub struct Identity {
 }
 
 impl Tenant {
-    /// Reads `[tenant.NAME]`.
+    /// Reads `[tenant.NAME]`, which says no secrets.
     pub fn read(id: TenantId, name: TenantName, mut table: Table<'_>) -> Option<Self> {
         table.required("plan", "standard");
         let plan = table.parse("plan");
@@ -59,7 +62,18 @@ impl Tenant {
         let servers = ServerPatch::read_all(&mut table);
         let require = require::read(&mut table);
         table.finish();
-        Some(Self { id, name, plan: plan?, identities, connect_id, suspended, limits, servers, require })
+        Some(Self {
+            id,
+            name,
+            plan: plan?,
+            identities,
+            connect_id,
+            suspended,
+            limits,
+            servers,
+            require,
+            secrets: Secrets::new(),
+        })
     }
 }
 

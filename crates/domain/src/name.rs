@@ -72,6 +72,11 @@ name!(
     IssuerName
 );
 
+name!(
+    /// The name of a secret, the same for every tenant that has one for the same purpose: `notes-key`.
+    SecretName
+);
+
 /// What stands in a customer's own connect URL, `/c/{connect_id}/mcp`: random, so that nobody finds a customer by
 /// guessing, and rotatable, since it is no authority. It says which sign-in a client without a token is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

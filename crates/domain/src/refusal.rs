@@ -92,6 +92,8 @@ pub enum RefusalCode {
     TooManyBodies,
     /// The upstream has as many calls as it may, and no more may wait.
     Busy,
+    /// The tenant's secret for this server cannot be used.
+    NoCredential,
     /// The tenant's instance does not start, or keeps dying.
     InstanceDown,
     /// The upstream could not be reached.
@@ -145,6 +147,7 @@ impl RefusalCode {
         Self::TooManyStreams,
         Self::TooManyBodies,
         Self::Busy,
+        Self::NoCredential,
         Self::InstanceDown,
         Self::UpstreamUnreachable,
         Self::UpstreamTimeout,
@@ -212,6 +215,9 @@ impl RefusalCode {
             Self::TooManyStreams => (429, own(429), "too_many_streams", "too many open streams"),
             Self::TooManyBodies => (429, own(429), "too_many_bodies", "too many long requests at the same time"),
             Self::Busy => (503, own(503), "busy", "the server is busy; try again later"),
+            Self::NoCredential => {
+                (503, own(503), "no_credential", "the credential for this server is missing; ask your administrator")
+            }
             Self::InstanceDown => (503, own(503), "instance_down", "the server does not start; its operator knows why"),
             Self::UpstreamUnreachable => (502, own(502), "upstream_unreachable", "the server cannot be reached"),
             Self::UpstreamTimeout => (504, own(504), "upstream_timeout", "the server did not answer in time"),

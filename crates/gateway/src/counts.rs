@@ -15,6 +15,7 @@ use partywall_documents::{Document, Kind};
 use partywall_domain::{Outcome, Revision};
 use partywall_identity::{IssuerSettings, KeySet, KeySource, Resource, verify};
 use partywall_ledger::{Ledger, Settlement};
+use partywall_secrets::{SecretKey, SecretKeys};
 use partywall_tenancy::{SealKey, SealKeys, Snapshot, compile};
 use partywall_testkit::token::Issuer;
 use serde_json::json;
@@ -109,7 +110,7 @@ fn the_steps_of_a_call_go_through() {
 fn snapshot(issuer: &Issuer) -> Snapshot {
     let document = |kind, name: &str, body| {
         let id = "6f0c9e9e-3c6d-4f5a-9a55-0d2b7c1e0a01".parse().unwrap();
-        Document { kind, name: name.to_owned(), tenant_id: (kind == Kind::Tenant).then_some(id), body }
+        Document::new(kind, name, (kind == Kind::Tenant).then_some(id), body)
     };
     let grant = json!({ "placement": "shared", "tools": { "allow": ["echo", "read_*"], "deny": ["delete_*"] } });
     let limits = json!({ "calls_per_second": 1_000_000, "calls_burst": 1_000_000 });
@@ -137,6 +138,7 @@ fn gateway(snapshot: &Arc<ArcSwap<Snapshot>>, folder: &TempDir) -> Gateway {
         addresses: AddressLimits::default(),
         ledger: Ledger::open(folder.path()).unwrap().0,
         seal: SealKeys::new(SealKey::new([0; _], &[7; 32]).unwrap(), Vec::new()),
+        secrets: Arc::new(SecretKeys::new(SecretKey::new(1, &[7; 32]).unwrap(), Vec::new())),
         signer: Signer::new(PUBLIC, pair.to_pkcs8v1().unwrap().as_ref()).unwrap(),
         said: SaidBook::default(),
         public_url: PublicUrl::new(PUBLIC, "127.0.0.1:7400".parse().unwrap()).unwrap(),

@@ -55,6 +55,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use partywall_identity::KeySource;
 use partywall_ledger::Ledger;
+use partywall_secrets::SecretKeys;
 use partywall_supervisor::supervisor::Supervisor;
 use partywall_tenancy::{SealKeys, Snapshot};
 use tokio::sync::Semaphore;
@@ -83,6 +84,8 @@ pub struct Parts {
     pub ledger: Ledger,
     /// What seals session ids.
     pub seal: SealKeys,
+    /// What opens tenants' secrets.
+    pub secrets: Arc<SecretKeys>,
     /// What signs assertions.
     pub signer: Signer,
     /// What the upstreams said of themselves.
@@ -109,6 +112,7 @@ pub struct Gateway {
     /// The instances of this node, where it starts any.
     pub instances: Option<Instances>,
     seal: Arc<SealKeys>,
+    secrets: Arc<SecretKeys>,
     signer: Signer,
     /// The URL that clients know us by.
     pub public_url: PublicUrl,
@@ -137,6 +141,7 @@ impl Gateway {
             said: parts.said,
             ledger: parts.ledger,
             seal: Arc::new(parts.seal),
+            secrets: parts.secrets,
             signer: parts.signer,
             addresses: Addresses::new(parts.addresses),
             public_url: parts.public_url,

@@ -23,8 +23,13 @@ pub(crate) struct Known {
 }
 
 impl SaidBook {
-    /// Takes note of what the upstream at `url` said.
+    /// Takes note of what the upstream at `url` said. One that said nothing, as it says nothing without a tenant's
+    /// credential, is unknown: it is asked by each caller.
     pub fn learn(&self, url: Arc<str>, said: &Said) {
+        if *said == Said::default() {
+            self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&url);
+            return;
+        }
         let known = Known { discover: said.discover.as_deref().and_then(passed_on), legacy: said.initialize.is_some() };
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(url, Arc::new(known));
     }

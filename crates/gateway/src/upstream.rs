@@ -4,6 +4,7 @@
 //! both directions.
 
 mod assertion;
+mod credential;
 mod instance;
 mod probe;
 mod wire;
@@ -78,11 +79,13 @@ fn outbound(
     request: &Request<'_>,
     target: &Target,
 ) -> Result<http::Request<Body>, Refusal> {
+    let tenant = reservation.tenant();
     let assertion = gateway
         .signer
-        .assertion(reservation.tenant(), request.server)
+        .assertion(tenant, request.server)
         .ok_or_else(|| Refusal::new(RefusalCode::Internal, "the assertion could not be signed"))?;
-    wire::outbound(request, target, assertion)
+    let credential = credential::of(&gateway.secrets, tenant, request.server)?;
+    wire::outbound(request, target, assertion, credential)
         .map_err(|error| Refusal::new(RefusalCode::Internal, format!("the request could not be written: {error}")))
 }
 
@@ -166,7 +169,8 @@ fn check(answer: &Response<AnswerBody>) -> Result<(), Refusal> {
     }
     match answer.status() {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            let cause = format!("the upstream refused our assertion with {}", answer.status());
+            let cause =
+                format!("the upstream refused our assertion, or the tenant's credential, with {}", answer.status());
             Err(Refusal::new(RefusalCode::UpstreamInvalid, cause))
         }
         status if status.is_redirection() || status.is_informational() => {

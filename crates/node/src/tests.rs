@@ -87,7 +87,7 @@ async fn follow(store: &Store, stop: &CancellationToken) -> Follower {
 
 fn put(store: &Store, base: u64, kind: &str, name: &str, body: Value) {
     let kind = Kind::of(kind).unwrap();
-    let change = Change::Put(Document { kind, name: name.to_owned(), tenant_id: None, body });
+    let change = Change::Put(Document::new(kind, name, None, body));
     store.platform(&operator()).apply(Revision(base), &[change], None).unwrap();
 }
 

@@ -11,7 +11,7 @@ use crate::{StoreError, read};
 /// Most versions that one look into history gives. Default 1,000: years of weekly changes.
 const VERSIONS_MAX: u32 = 1_000;
 /// Most documents of one difference. Default 10,000: what one apply can bring, and a reader has given up long before.
-const DIFFERENCES_MAX: usize = 10_000;
+pub(crate) const DIFFERENCES_MAX: usize = 10_000;
 
 /// One version of a document.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,5 @@
-//! The only SQL: versioned documents, what upstreams said of themselves, and wrapped keys, in SQLite.
+//! The only SQL: versioned documents, sealed secrets, what upstreams said of themselves, and wrapped keys, in
+//! SQLite.
 //!
 //! There is no query without an [`Operator`](partywall_identity::Operator) or the process's own
 //! [`SystemAuthority`](partywall_identity::SystemAuthority). It does not judge documents (`tenancy` does), does not
@@ -11,6 +12,8 @@ mod migrate;
 mod open;
 mod platform;
 mod read;
+mod secret_history;
+mod secrets;
 mod system;
 
 pub use error::StoreError;
@@ -18,6 +21,7 @@ pub use history::{Difference, Made, Version};
 pub use open::Store;
 pub use partywall_documents::Change;
 pub use platform::PlatformStore;
+pub use secret_history::{SecretDifference, SecretSet};
 pub use system::SystemStore;
 
 #[cfg(test)]

@@ -8,8 +8,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::StoreError;
 
 /// The schema, step by step. Only ever appended to.
-const STEPS: &[&str] =
-    &[include_str!("../migrations/0001_configuration.sql"), include_str!("../migrations/0002_changes.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../migrations/0001_configuration.sql"),
+    include_str!("../migrations/0002_changes.sql"),
+    include_str!("../migrations/0003_secrets.sql"),
+];
 
 /// Takes the steps that this database has not taken.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

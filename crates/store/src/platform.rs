@@ -5,7 +5,7 @@ use partywall_domain::{Revision, TenantId};
 use partywall_identity::Operator;
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::{Store, StoreError, read};
+use crate::{Store, StoreError, read, secrets};
 
 /// The store as an operator sees it.
 pub struct PlatformStore<'a> {
@@ -72,6 +72,9 @@ fn put(connection: &Connection, revision: Revision, document: &Document) -> Resu
         Kind::Tenant => Some(settle_id(connection, revision, document)?),
         _ => None,
     };
+    if let Some(id) = &tenant_id {
+        secrets::put(connection, revision, id, &document.secrets)?;
+    }
     add_version(connection, revision, document.kind, &document.name, tenant_id, Some(document.body.to_string()))
 }
 

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::Value;
 
 use crate::StoreError;
+use crate::secrets::{STANDING, listed};
 
 /// Most changes given at once. Default 10,000: beyond it reading the whole is as quick, and keeps less in memory.
 const CHANGES_MAX: usize = 10_000;
@@ -23,8 +24,8 @@ pub(crate) fn revision(connection: &Connection) -> Result<Revision, StoreError> 
 pub(crate) fn each(connection: &mut Connection, mut take: impl FnMut(Document)) -> Result<Revision, StoreError> {
     let moment = connection.transaction()?;
     let revision = revision(&moment)?;
-    let sql = "SELECT kind, name, tenant_id, body FROM standing ORDER BY kind, name";
-    let mut statement = moment.prepare_cached(sql)?;
+    let sql = format!("SELECT kind, name, tenant_id, body, {STANDING} FROM standing AS this ORDER BY kind, name");
+    let mut statement = moment.prepare_cached(&sql)?;
     let mut rows = statement.query(())?;
     while let Some(row) = rows.next()? {
         take(document(raw(row)?)?);
@@ -46,11 +47,13 @@ pub(crate) fn changes_since(connection: &mut Connection, since: Revision) -> Res
         return Ok((revision, None));
     }
     // Left to itself, SQLite goes through every document there is, in the order that is asked for.
-    let sql = "SELECT kind, name, tenant_id, body FROM document AS this INDEXED BY document_revision
-               WHERE revision > ?1
-                 AND revision = (SELECT max(revision) FROM document WHERE kind = this.kind AND name = this.name)
-               ORDER BY kind, name";
-    let mut statement = moment.prepare_cached(sql)?;
+    let sql = format!(
+        "SELECT kind, name, tenant_id, body, {STANDING} FROM document AS this INDEXED BY document_revision
+         WHERE revision > ?1
+           AND revision = (SELECT max(revision) FROM document WHERE kind = this.kind AND name = this.name)
+         ORDER BY kind, name"
+    );
+    let mut statement = moment.prepare_cached(&sql)?;
     let rows = statement.query_map([since.0], raw)?;
     let changes = rows.map(|row| change(row?)).collect::<Result<_, StoreError>>()?;
     Ok((revision, Some(changes)))
@@ -58,21 +61,27 @@ pub(crate) fn changes_since(connection: &mut Connection, since: Revision) -> Res
 
 /// The document that stands under this name.
 pub(crate) fn standing(connection: &Connection, kind: Kind, name: &str) -> Result<Option<Document>, StoreError> {
-    let sql = "SELECT kind, name, tenant_id, body FROM document WHERE kind = ?1 AND name = ?2
-               ORDER BY revision DESC LIMIT 1";
-    let found = connection.prepare_cached(sql)?.query_row((kind.as_str(), name), raw).optional()?;
+    let sql = format!(
+        "SELECT kind, name, tenant_id, body, {STANDING} FROM document AS this WHERE kind = ?1 AND name = ?2
+         ORDER BY revision DESC LIMIT 1"
+    );
+    let found = connection.prepare_cached(&sql)?.query_row((kind.as_str(), name), raw).optional()?;
     found.filter(|found| found.3.is_some()).map(document).transpose()
 }
 
-/// The version of a document that came with this revision; none if that took it away.
+/// The version of a document that came with this revision; none if that took it away. A tenant's secrets are those of
+/// now: they are no part of what a rollback brings back.
 pub(crate) fn version(
     connection: &Connection,
     kind: &str,
     name: &str,
     revision: Revision,
 ) -> Result<Option<Document>, StoreError> {
-    let sql = "SELECT kind, name, tenant_id, body FROM document WHERE kind = ?1 AND name = ?2 AND revision = ?3";
-    let found = connection.prepare_cached(sql)?.query_row((kind, name, revision.0), raw).optional()?;
+    let sql = format!(
+        "SELECT kind, name, tenant_id, body, {STANDING} FROM document AS this
+         WHERE kind = ?1 AND name = ?2 AND revision = ?3"
+    );
+    let found = connection.prepare_cached(&sql)?.query_row((kind, name, revision.0), raw).optional()?;
     found.filter(|found| found.3.is_some()).map(document).transpose()
 }
 
@@ -87,10 +96,10 @@ pub(crate) fn body(of: &str, text: &str) -> Result<Value, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Damaged(format!("`{of}`"), error.to_string()))
 }
 
-type Raw = (String, String, Option<String>, Option<String>);
+type Raw = (String, String, Option<String>, Option<String>, Option<String>);
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
 }
 
 /// A version as a change: one without a body says that the document is gone.
@@ -102,12 +111,13 @@ fn change(raw: Raw) -> Result<Change, StoreError> {
     Ok(Change::Delete(kind, raw.1))
 }
 
-fn document((kind, name, id, text): Raw) -> Result<Document, StoreError> {
+fn document((kind, name, id, text, secrets): Raw) -> Result<Document, StoreError> {
     let known = Kind::of(&kind).ok_or_else(|| damaged(&kind, &name, "its kind is not known"))?;
     let tenant_id =
         id.map(|id| id.parse()).transpose().map_err(|_| damaged(&kind, &name, "its tenant id is not one"))?;
     let body = body(&format!("{kind}.{name}"), &text.unwrap_or_default())?;
-    Ok(Document { kind: known, name, tenant_id, body })
+    let secrets = listed(&format!("{kind}.{name}"), secrets)?;
+    Ok(Document { kind: known, name, tenant_id, body, secrets })
 }
 
 fn damaged(kind: &str, name: &str, why: &str) -> StoreError {

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, OnceLock};
 
 use partywall_documents::{Document, Kind};
-use partywall_domain::{Revision, Said, TenantId};
+use partywall_domain::{Revision, Said, Sealed, TenantId};
 use partywall_identity::{Job, Operator, OperatorKey, SystemAuthority};
 use serde_json::json;
 use tempfile::TempDir;
@@ -114,11 +114,65 @@ fn changes_are_told_from_any_revision_on() {
 }
 
 #[test]
+fn a_tenants_secrets_travel_with_it_and_what_was_sealed_goes_with_its_time() {
+    let (_dir, store) = store();
+    let ann = operator("ann");
+    let platform = store.platform(&ann);
+    let id = TenantId::random();
+    let with = |secrets: &[(&str, Sealed)]| {
+        let mut document = Document::new(Kind::Tenant, "acme", Some(id), json!({}));
+        document.secrets = secrets.iter().map(|(name, sealed)| (name.parse().unwrap(), sealed.clone())).collect();
+        document
+    };
+    let [one, two] = [Sealed::new(1, *b"\x00one\xff"), Sealed::new(2, *b"two")];
+    let steps = [
+        with(&[]),
+        with(&[("a", one.clone()), ("b", one.clone())]),
+        with(&[("a", two.clone()), ("b", one.clone())]),
+        with(&[("b", one.clone())]),
+    ];
+    for (base, document) in (0..).zip(&steps) {
+        platform.apply(Revision(base), &[Change::Put(document.clone())], None).unwrap();
+        assert_eq!(platform.standing(Kind::Tenant, "acme").unwrap().as_ref(), Some(document), "{base}");
+        assert_eq!(standing(&store).1, std::slice::from_ref(document));
+        let since = platform.changes_since(Revision(base)).unwrap().1;
+        assert_eq!(since, Some(vec![Change::Put(document.clone())]));
+    }
+    // A secret is no part of what differs between documents, nor of what a rollback brings back.
+    assert!(platform.differences(Revision(4), Revision(2)).unwrap().iter().all(|found| found.change().is_none()));
+    let told = |from, to| {
+        let found = platform.secret_differences(Revision(from), Revision(to)).unwrap();
+        found.into_iter().map(|it| (it.tenant, it.name, it.before.map(|it| it.0), it.after.map(|it| it.0))).collect()
+    };
+    let row = |name: &str, before, after| ("acme".to_owned(), name.to_owned(), before, after);
+    for (from, to, expected) in [
+        (0, 2, vec![row("a", None, Some(2)), row("b", None, Some(2))]),
+        (2, 3, vec![row("a", Some(2), Some(3))]),
+        (3, 2, vec![row("a", Some(3), Some(2))]),
+        (2, 4, vec![row("a", Some(2), None)]),
+        (1, 4, vec![row("b", None, Some(2))]),
+    ] {
+        let found: Vec<_> = told(from, to);
+        assert_eq!(found, expected, "from {from} to {to}");
+    }
+    assert_eq!(platform.secrets("acme").unwrap().len(), 1);
+    assert_eq!(platform.tenants_sealed_otherwise(2, None, 9).unwrap(), ["acme"]);
+    assert_eq!(platform.tenants_sealed_otherwise(2, Some("globex"), 9).unwrap(), [""; 0]);
+    assert_eq!(platform.tenants_sealed_otherwise(1, None, 9).unwrap(), [""; 0]);
+    let connection = store.connection();
+    let kept: u32 =
+        connection.query_row("SELECT count(*) FROM secret WHERE sealed IS NOT NULL", (), |row| row.get(0)).unwrap();
+    assert_eq!(kept, 1, "what was sealed stays only as long as it stands");
+    for sql in ["DELETE FROM secret", "UPDATE secret SET sealed = x'00', epoch = 1", "UPDATE secret SET name = 'c'"] {
+        assert!(connection.execute(sql, ()).is_err(), "{sql}");
+    }
+}
+
+#[test]
 fn too_many_changes_are_not_told_one_by_one() {
     let (_dir, store) = store();
     let ann = operator("ann");
-    let named =
-        |number: u32| Document { kind: Kind::Plan, name: format!("p{number}"), tenant_id: None, body: json!({}) };
+    let named = |number: u32| Document::new(Kind::Plan, &format!("p{number}"), None, json!({}));
     let many: Vec<_> = (0..10_001).map(|number| Change::Put(named(number))).collect();
     store.platform(&ann).apply(Revision(0), &many, None).unwrap();
     store.platform(&ann).apply(Revision(1), &[plan("one")], None).unwrap();
@@ -179,7 +233,7 @@ fn a_newer_an_edited_and_a_foreign_database_are_refused() {
     store.connection().execute("UPDATE schema_step SET text = text || ' '", ()).unwrap();
     refused("step 1 of the database's schema is not this binary's");
     store.connection().pragma_update(None, "user_version", 99).unwrap();
-    refused("the database is of schema 99 and this binary knows up to 2; run the version that wrote it");
+    refused("the database is of schema 99 and this binary knows up to 3; run the version that wrote it");
     store.connection().pragma_update(None, "application_id", 7).unwrap();
     refused("`");
 }
@@ -244,9 +298,9 @@ fn authority() -> &'static SystemAuthority {
 }
 
 fn plan(body: &str) -> Change {
-    Change::Put(Document { kind: Kind::Plan, name: "p".to_owned(), tenant_id: None, body: json!(body) })
+    Change::Put(Document::new(Kind::Plan, "p", None, json!(body)))
 }
 
 fn tenant(name: &str, tenant_id: Option<TenantId>) -> Change {
-    Change::Put(Document { kind: Kind::Tenant, name: name.to_owned(), tenant_id, body: json!({}) })
+    Change::Put(Document::new(Kind::Tenant, name, tenant_id, json!({})))
 }

@@ -1,10 +1,9 @@
 //! What to run, and how much of the host it may have.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use partywall_domain::{Command, Egress, Floor, Revision};
-pub use partywall_domain::{InstanceLimits, Life, Root, Transport};
+pub use partywall_domain::{InstanceLimits, Life, Root, Secret, Transport};
 
 /// What to run for one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,28 +100,6 @@ impl Launch {
 
 /// Where, in the box, a server that listens makes its socket.
 pub const SOCKET: &str = "/run/partywall/socket";
-
-/// A text that does not print: a tenant's secret, or a setting that could be one.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes a text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for the driver that hands it over.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("****")
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use partywall_domain::{Limits, Revision, ServerName, TenantId, TenantName};
+use partywall_domain::{Limits, Revision, Sealed, ServerName, TenantId, TenantName};
 use partywall_identity::Principal;
 
 use crate::grant::Grant;
@@ -72,6 +72,11 @@ impl TenantContext {
     /// What the tenant may do with a server, if anything.
     pub fn grant(&self, server: &str) -> Option<&Grant> {
         self.config.grant(server)
+    }
+
+    /// A secret of the tenant, as it is kept.
+    pub fn sealed(&self, secret: &str) -> Option<&Sealed> {
+        self.config.document.secrets.get(secret)
     }
 
     /// The key of this caller's instance of a server; `None` if the server is not granted.

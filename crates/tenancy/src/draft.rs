@@ -75,7 +75,8 @@ impl Draft {
                 if id.is_none() {
                     mistakes.add(path, "the tenant has no id; ids are given at creation");
                 }
-                let tenant = Arc::new(Tenant::read(id?, name?, table)?);
+                let tenant = Tenant::read(id?, name?, table)?;
+                let tenant = Arc::new(Tenant { secrets: document.secrets.clone(), ..tenant });
                 tenants.insert(tenant.name.clone(), Some(tenant)).is_some()
             }
         };

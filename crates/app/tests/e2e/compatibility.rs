@@ -70,9 +70,9 @@ fn calls(world: &World, (client, era, version): (Client, &'static str, &str)) ->
         let asked: Vec<_> = [json!({"op": "list_tools"})].into_iter().chain(steps.iter().map(Step::asked)).collect();
         let (negotiated, results) = caller.take(&asked);
         caller.negotiated(&negotiated, version);
-        let (list, called) = results.split_first().unwrap();
+        let (list, answers) = results.split_first().unwrap();
         let mut cells = vec![cell(&caller, "tools/list", list, steps[0].tool)];
-        cells.extend(steps.iter().zip(called).map(|(step, result)| cell(&caller, step.tool, result, &step.says)));
+        cells.extend(steps.iter().zip(answers).map(|(step, result)| cell(&caller, step.tool, result, &step.says)));
         cells
     };
     SERVED.iter().map(at_each).collect()

@@ -203,7 +203,7 @@ async fn what_does_not_fit_is_refused_when_written_and_again_when_taken() {
     // Somebody writes past the control plane.
     let store = Store::open(world.data().join("partywall.sqlite")).unwrap();
     let body = json!({"servers": {"nowhere": {"placement": "shared"}}});
-    let change = Change::Put(Document { kind: Kind::Plan, name: "standard".to_owned(), tenant_id: None, body });
+    let change = Change::Put(Document::new(Kind::Plan, "standard", None, body));
     let forced = store.platform(&eve()).apply(Revision(stands), &[change], None).unwrap();
     until("the node refuses it", || world.log_lines("revision_rejected").pop()).await;
     assert!(served().await, "what stood before does not stand any more");

@@ -41,6 +41,7 @@ mod noisy;
 mod oidc;
 mod oracles;
 mod scopes;
+mod secrets;
 mod sessions;
 mod sharing;
 mod sign_in;

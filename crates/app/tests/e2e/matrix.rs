@@ -61,7 +61,7 @@ fn routes() -> Vec<(&'static str, String)> {
 
 fn filled_in(path: &str, request: &str) -> String {
     let path = path.replace("{server}", "fixture").replace("{connect_id}", CONNECT_ID);
-    let path = path.replace("{name}", "acme").replace("{id}", request);
+    let path = path.replace("{name}", "acme").replace("{secret}", "notes-key").replace("{id}", request);
     assert!(!path.contains('{'), "`{path}`: say here what the part in braces stands for");
     path
 }

@@ -61,6 +61,11 @@ impl Node {
         self.data.as_ref().unwrap().path()
     }
 
+    /// The same, as an argument.
+    pub(crate) fn folder(&self) -> &str {
+        self.data().to_str().unwrap()
+    }
+
     /// The admin listener's URL.
     pub(crate) fn admin(&self) -> String {
         let running = std::fs::read(self.data.as_ref().unwrap().path().join("running.json")).unwrap();

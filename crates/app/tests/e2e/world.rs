@@ -3,7 +3,7 @@
 //! Each world is a process of its own on ports that the system chose and a data folder of its own. It is ended, by
 //! process id, when the world is dropped. Its log lines go to where the check of all log lines finds them.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -103,11 +103,34 @@ impl World {
 
     /// A command of the command line on this world's data folder.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, "")
+    }
+
+    /// The same, with something to read on stdin.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Output {
         let (verb, rest) = arguments.split_first().unwrap();
-        let nested = matches!(*verb, "tenant" | "config" | "instance").then(|| rest.first()).flatten();
+        let nested = matches!(*verb, "tenant" | "config" | "instance" | "secret").then(|| rest.first()).flatten();
         let mut command = Command::new(PARTYWALL);
-        command.arg(verb).args(nested).arg("--data").arg(self.data()).args(&rest[usize::from(nested.is_some())..]);
-        command.output().unwrap()
+        command.arg(verb).args(nested).arg("--data").arg(self.data());
+        run_with(command, &rest[usize::from(nested.is_some())..], input)
+    }
+
+    /// The revision that stands.
+    pub(crate) fn revision(&self) -> u64 {
+        let listed = self.run(&["tenant", "list", "--output", "json"]);
+        let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+        listed["revision"].as_u64().unwrap()
+    }
+
+    /// Notes a secret, so that the check of log lines looks for it.
+    pub(crate) fn note_secret(&self, name: &str, value: &str) {
+        let unlike = partywall_domain::RequestId::now();
+        std::fs::write(self.log.with_extension(format!("{name}-{unlike}.secret")), value).unwrap();
+    }
+
+    /// Where its log lines go.
+    pub(crate) fn log_file(&self) -> &Path {
+        &self.log
     }
 
     /// Applies documents written in TOML, without the line with the version.
@@ -141,6 +164,15 @@ impl Drop for World {
     fn drop(&mut self) {
         terminate(&mut self.child);
     }
+}
+
+/// Runs a command with more arguments and something to read on stdin.
+pub(crate) fn run_with(mut command: Command, arguments: &[&str], input: &str) -> Output {
+    let command = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // One that reads nothing of it has ended by then.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
 }
 
 /// Sends SIGTERM and waits; kills what does not end.

@@ -158,7 +158,7 @@ async fn an_apply_that_was_overtaken_begins_anew() {
         let bob = operator("bob");
         let platform = store.platform(&bob);
         let base = platform.revision().unwrap();
-        let plan = Document { kind: Kind::Plan, name: "bobs".to_owned(), tenant_id: None, body: json!({}) };
+        let plan = Document::new(Kind::Plan, "bobs", None, json!({}));
         platform.apply(base, &[Change::Put(plan)], None).unwrap();
     };
     *world.upstreams.meanwhile.lock().unwrap() = Some(Box::new(overtake));

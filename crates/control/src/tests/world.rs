@@ -12,6 +12,7 @@ use axum::response::Response;
 use partywall_domain::{Floor, Guarantee, Isolation, Revision, Said, ServerName, TenantId};
 use partywall_identity::{IssuerSettings, Job, KeySet, KeySource, Operator, OperatorKey, SystemAuthority};
 use partywall_ledger::Ledger;
+use partywall_secrets::{SecretKey, SecretKeys};
 use partywall_store::Store;
 use partywall_tenancy::{Draft, Snapshot};
 use serde_json::Value;
@@ -60,7 +61,7 @@ limits = { calls_burst = 7 }
 "#;
 
 pub(super) struct World {
-    _dir: TempDir,
+    dir: TempDir,
     pub(super) store: Store,
     pub(super) control: Control,
     pub(super) upstreams: Arc<Upstreams>,
@@ -184,7 +185,16 @@ impl KeySource for NothingFetched {
 }
 
 pub(super) fn world() -> World {
-    let dir = TempDir::new().unwrap();
+    opened(TempDir::new().unwrap(), secret_keys(1))
+}
+
+/// The same house with other keys for its secrets.
+pub(super) fn world_with(world: World, keys: SecretKeys) -> World {
+    let World { dir, .. } = world;
+    opened(dir, keys)
+}
+
+fn opened(dir: TempDir, keys: SecretKeys) -> World {
     let store = Store::open(dir.path().join("partywall.db")).unwrap();
     let upstreams = Arc::new(Upstreams::default());
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::empty()));
@@ -194,6 +204,7 @@ pub(super) fn world() -> World {
         authority: authority(),
         operator: OperatorKey::new("ann", TOKEN).unwrap(),
         listener: "127.0.0.1:7401".parse().unwrap(),
+        secrets: Arc::new(keys),
         prober: Arc::clone(&upstreams) as Arc<dyn Prober>,
         fleet: Arc::new(Nodes { store: store.clone(), snapshot: Arc::clone(&snapshot) }),
         tiers: Arc::new(OneTier),
@@ -205,7 +216,13 @@ pub(super) fn world() -> World {
         snapshot,
         development: true,
     });
-    World { _dir: dir, store, control, upstreams, vitals }
+    World { dir, store, control, upstreams, vitals }
+}
+
+/// The keys of this epoch and of those before it.
+pub(super) fn secret_keys(epoch: u32) -> SecretKeys {
+    let key = |epoch: u32| SecretKey::new(epoch, &[u8::try_from(epoch).unwrap(); 32]).unwrap();
+    SecretKeys::new(key(epoch), (1..epoch).map(key).collect())
 }
 
 pub(super) fn operator(name: &str) -> Operator {

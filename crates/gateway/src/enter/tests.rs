@@ -11,6 +11,7 @@ use partywall_documents::{Document, Kind};
 use partywall_domain::{RefusalCode, Revision};
 use partywall_identity::{IssuerSettings, KeySet, KeySource};
 use partywall_ledger::Ledger;
+use partywall_secrets::{SecretKey, SecretKeys};
 use partywall_tenancy::{SealKey, SealKeys, compile};
 use partywall_testkit::token::Issuer;
 use rustls::RootCertStore;
@@ -59,7 +60,7 @@ impl Stage {
         let document = |kind, name: &str, body| {
             let id = |digit| format!("6f0c9e9e-3c6d-4f5a-9a55-0d2b7c1e0a0{digit}").parse().unwrap();
             let tenant_id = (kind == Kind::Tenant).then(|| id(name.len()));
-            Document { kind, name: name.to_owned(), tenant_id, body }
+            Document::new(kind, name, tenant_id, body)
         };
         let documents = [
             document(Kind::Issuer, "given", json!({"url": given.url(), "jwks": given.jwks()})),
@@ -79,6 +80,7 @@ impl Stage {
             snapshot: Arc::new(ArcSwap::from_pointee(compile(Revision(1), &documents).unwrap())),
             ledger: Ledger::open(books.path()).unwrap().0,
             seal: SealKeys::new(SealKey::new([0; 4], &[7; 32]).unwrap(), Vec::new()),
+            secrets: Arc::new(SecretKeys::new(SecretKey::new(1, &[7; 32]).unwrap(), Vec::new())),
             signer: Signer::new(public_url.as_str(), pair.to_pkcs8v1().unwrap().as_ref()).unwrap(),
             said: SaidBook::default(),
             public_url,

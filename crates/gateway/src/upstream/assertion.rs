@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue, header};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use partywall_domain::assertion::{LIFETIME_S, TYPE};
 use partywall_domain::{Revision, TenantId};
@@ -19,6 +19,25 @@ use serde::Serialize;
 const REUSE: Duration = Duration::from_secs(LIFETIME_S / 2);
 /// Assertions kept for reuse. Default 20,000: the callers of half a minute.
 const KEPT_MAX: usize = 20_000;
+
+/// Where the assertion travels when `Authorization` carries a credential that the upstream itself asks for.
+const ASSERTION: HeaderName = HeaderName::from_static("partywall-assertion");
+/// What stands before it in `Authorization` (RFC 6750, section 2.1), and nowhere else.
+const SCHEME: &str = "Bearer ";
+
+/// An assertion in its header: `Authorization`, or our own where that is `taken` by a credential.
+pub(super) fn placed(
+    assertion: HeaderValue,
+    taken: Option<&HeaderName>,
+) -> Result<(HeaderName, HeaderValue), http::Error> {
+    if taken != Some(&header::AUTHORIZATION) {
+        return Ok((header::AUTHORIZATION, assertion));
+    }
+    let signed = assertion.as_bytes().strip_prefix(SCHEME.as_bytes()).unwrap_or_default();
+    let mut bare = HeaderValue::from_bytes(signed)?;
+    bare.set_sensitive(true);
+    Ok((ASSERTION, bare))
+}
 
 /// The key that signs assertions, and what it signed lately.
 pub struct Signer {
@@ -138,7 +157,7 @@ impl Signer {
         let header =
             Header { typ: Some(TYPE.to_owned()), kid: Some(self.kid.clone()), ..Header::new(Algorithm::ES256) };
         let token = jsonwebtoken::encode(&header, claims, &self.key).ok()?;
-        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+        let mut value = HeaderValue::from_str(&format!("{SCHEME}{token}")).ok()?;
         value.set_sensitive(true);
         Some(value)
     }

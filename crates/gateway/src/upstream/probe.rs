@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request as HttpRequest, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request as HttpRequest, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use partywall_domain::{Said, ServerName, Sharing, TenantId};
+use partywall_domain::{Auth, Said, ServerName, Sharing, TenantId};
 use partywall_identity::SystemAuthority;
 use partywall_mcp::{METHOD, PROTOCOL_VERSION, SESSION_ID, Splitter};
 use serde_json::Value;
 
+use super::assertion::placed;
 use super::{Signer, chain};
 use crate::Gateway;
 use crate::pool::{AnswerBody, Pools, Url};
@@ -32,6 +33,8 @@ pub struct Probe<'a> {
     pub url: &'a Url,
     /// Why it may be shared: `assertion` is put to the proof.
     pub sharing: Option<Sharing>,
+    /// What it asks for of a tenant. The probe has nothing of the kind, so such a server may tell it nothing.
+    pub auth: &'a Auth,
 }
 
 /// Why a server cannot be used as its document says. The texts are sentences for the operator.
@@ -68,13 +71,15 @@ impl Gateway {
     /// What the server says of itself, and with `sharing = "assertion"` the proof that it verifies.
     pub async fn probe(&self, _: &SystemAuthority, probe: &Probe<'_>) -> Result<Said, ProbeError> {
         let genuine = self.signer.probe(probe.server.as_str());
-        let discover =
-            ask(&self.pools, probe.url, Question::Discover, genuine.clone()).await.map_err(ProbeError::Url)?;
-        let initialize = ask(&self.pools, probe.url, Question::Initialize, genuine).await.map_err(ProbeError::Url)?;
+        let discover = ask(&self.pools, probe, Question::Discover, genuine.clone()).await.map_err(ProbeError::Url)?;
+        let initialize = ask(&self.pools, probe, Question::Initialize, genuine).await.map_err(ProbeError::Url)?;
         let said = Said { discover: discover.result.map(Into::into), initialize: initialize.result.map(Into::into) };
         let question = match (&said.discover, &said.initialize) {
             (Some(_), _) => Question::Discover,
             (None, Some(_)) => Question::Initialize,
+            (None, None) if probe.waits_for_credential([discover.status, initialize.status]) => {
+                return if probe.sharing == Some(Sharing::Assertion) { Err(unproven(probe)) } else { Ok(said) };
+            }
             (None, None) => return Err(ProbeError::Url(no_server(probe, discover.status, initialize.status))),
         };
         if probe.sharing == Some(Sharing::Assertion) {
@@ -92,8 +97,8 @@ impl Gateway {
             ("with an assertion that somebody else signed", forged(&self.signer, server)),
             ("with an assertion for another server", self.signer.probe(&format!("not-{server}"))),
         ] {
-            let answer = ask(&self.pools, probe.url, question, assertion).await.map_err(ProbeError::Url)?;
-            if !matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let answer = ask(&self.pools, probe, question, assertion).await.map_err(ProbeError::Url)?;
+            if !is_refused(answer.status) {
                 broken.push(format!(
                     "server `{server}` answered a call {what} ({}): it does not verify assertions, so it must not be shared \
                      with `sharing = \"assertion\"`; verify them with the kit, or give each tenant an instance",
@@ -110,6 +115,26 @@ fn forged(signer: &Signer, server: &str) -> Option<HeaderValue> {
     signer.impostor()?.probe(server)
 }
 
+impl Probe<'_> {
+    /// Whether it is no wonder that nothing was said: it answers with a tenant's credential alone.
+    fn waits_for_credential(&self, statuses: [StatusCode; 2]) -> bool {
+        *self.auth != Auth::None && statuses.into_iter().all(is_refused)
+    }
+}
+
+fn is_refused(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
+/// Where everything is refused for want of a credential, nothing shows that the assertion is looked at.
+fn unproven(probe: &Probe<'_>) -> ProbeError {
+    ProbeError::Sharing(vec![format!(
+        "server `{}` answers nobody without a tenant's credential, so it cannot be shown that it verifies assertions; let it \
+         answer `server/discover` or `initialize` without one, or give each tenant an instance",
+        probe.server
+    )])
+}
+
 fn no_server(probe: &Probe<'_>, discover: StatusCode, initialize: StatusCode) -> String {
     format!(
         "`{}` does not answer as an MCP server: {discover} to `server/discover`, {initialize} to `initialize`; check the path, and \
@@ -118,7 +143,16 @@ fn no_server(probe: &Probe<'_>, discover: StatusCode, initialize: StatusCode) ->
     )
 }
 
-async fn ask(pools: &Pools, url: &Url, question: Question, assertion: Option<HeaderValue>) -> Result<Answer, String> {
+async fn ask(
+    pools: &Pools,
+    probe: &Probe<'_>,
+    question: Question,
+    assertion: Option<HeaderValue>,
+) -> Result<Answer, String> {
+    let url = probe.url;
+    let taken = probe.auth.takes_authorization().then_some(&header::AUTHORIZATION);
+    let assertion =
+        assertion.map(|assertion| placed(assertion, taken)).transpose().map_err(|error| error.to_string())?;
     let asked = tokio::time::timeout(QUESTION_TIMEOUT, ask_once(pools, url, question, assertion)).await;
     asked.unwrap_or_else(|_| Err(format!("`{url}` did not answer within {} s", QUESTION_TIMEOUT.as_secs())))
 }
@@ -127,7 +161,7 @@ async fn ask_once(
     pools: &Pools,
     url: &Url,
     question: Question,
-    assertion: Option<HeaderValue>,
+    assertion: Option<(HeaderName, HeaderValue)>,
 ) -> Result<Answer, String> {
     let request =
         build(Method::POST, url, assertion.clone(), Some(question), None).map_err(|error| error.to_string())?;
@@ -157,7 +191,7 @@ async fn ask_once(
 fn build(
     method: Method,
     url: &Url,
-    assertion: Option<HeaderValue>,
+    assertion: Option<(HeaderName, HeaderValue)>,
     question: Option<Question>,
     session: Option<&HeaderValue>,
 ) -> Result<HttpRequest<Full<Bytes>>, http::Error> {
@@ -166,8 +200,8 @@ fn build(
         .uri(&**url)
         .header(header::ACCEPT, "application/json, text/event-stream")
         .header(header::CONTENT_TYPE, "application/json");
-    if let Some(assertion) = assertion {
-        request = request.header(header::AUTHORIZATION, assertion);
+    if let Some((name, assertion)) = assertion {
+        request = request.header(name, assertion);
     }
     if let Some(session) = session {
         request = request.header(SESSION_ID, session);

@@ -7,7 +7,8 @@ use partywall_domain::TraceParent;
 use partywall_ledger::Ids;
 use partywall_mcp::{Era, LAST_EVENT_ID, METHOD, NAME, PARAM_PREFIX, PROTOCOL_VERSION, SESSION_ID};
 
-use super::{REQUEST_ID, Target};
+use super::credential::Credential;
+use super::{REQUEST_ID, Target, assertion};
 use crate::pool::Body;
 use crate::reply::ReplyBody;
 use crate::request::Request;
@@ -18,11 +19,12 @@ const PASSED_ON: [&str; 7] =
 /// Answer headers that pass as they are. Cookies, caching rules, challenges and the upstream's own session id never do.
 const PASSED_BACK: [&str; 4] = ["content-type", "allow", "retry-after", PROTOCOL_VERSION];
 
-/// The request to the upstream: the client's bytes, our assertion.
+/// The request to the upstream: the client's bytes, our assertion, and the tenant's credential where there is one.
 pub(super) fn outbound(
     request: &Request<'_>,
     target: &Target,
     assertion: HeaderValue,
+    credential: Option<Credential>,
 ) -> Result<HttpRequest<Body>, http::Error> {
     let mut outbound =
         HttpRequest::builder().method(request.exchange.method()).body(Full::new(request.body.clone()))?;
@@ -38,7 +40,9 @@ pub(super) fn outbound(
     if let Some(session) = &target.session {
         headers.insert(SESSION_ID, HeaderValue::from_str(&session.id)?);
     }
-    headers.insert(header::AUTHORIZATION, assertion);
+    let (name, assertion) = assertion::placed(assertion, credential.as_ref().map(|(name, _)| name))?;
+    headers.insert(name, assertion);
+    headers.extend(credential);
     headers.insert("traceparent", traceparent(request)?);
     Ok(outbound)
 }

@@ -45,7 +45,7 @@ impl House {
                 "globex" => Some("6f0c9e9e-3c6d-4f5a-9a55-0d2b7c1e0a02".parse().unwrap()),
                 _ => None,
             };
-            Document { kind, name: name.to_owned(), tenant_id, body }
+            Document::new(kind, name, tenant_id, body)
         };
         let tenant = |name: &str, limits: &Value| {
             let identities = json!([{ "issuer": "corporate", "value": name }]);
@@ -80,7 +80,7 @@ impl House {
     pub(crate) fn with_tools(&self, limits: &Value, tool_limits: &Value) -> TenantContext {
         let server = |name: &str, port: u32| {
             let body = json!({ "url": format!("http://127.0.0.1:{port}/mcp"), "sharing": "stateless" });
-            Document { kind: Kind::Server, name: name.to_owned(), tenant_id: None, body }
+            Document::new(Kind::Server, name, None, body)
         };
         let grant = |tool_limits: &Value| json!({ "placement": "shared", "tools": { "allow": ["*"] }, "tool_limits": tool_limits });
         let mut documents = self.documents(limits, &json!({}));

@@ -85,11 +85,8 @@ pub(crate) async fn lease_of(
 }
 
 fn documents(issuer: &Issuer) -> Vec<Document> {
-    let document = |kind: &str, name: &str, tenant_id: Option<TenantId>, body: Value| Document {
-        kind: Kind::of(kind).unwrap(),
-        name: name.to_owned(),
-        tenant_id,
-        body,
+    let document = |kind: &str, name: &str, tenant_id: Option<TenantId>, body: Value| {
+        Document::new(Kind::of(kind).unwrap(), name, tenant_id, body)
     };
     let mut all = vec![
         document(

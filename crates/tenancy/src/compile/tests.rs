@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use partywall_documents::{Change, Document, Kind};
-use partywall_domain::{Revision, TenantId};
+use partywall_domain::{Revision, Sealed, TenantId};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ fn id_of(tenant: &str) -> TenantId {
 }
 
 fn document(kind: Kind, name: &str, body: Value) -> Document {
-    Document { kind, name: name.to_owned(), tenant_id: (kind == Kind::Tenant).then(|| id_of(name)), body }
+    Document::new(kind, name, (kind == Kind::Tenant).then(|| id_of(name)), body)
 }
 
 /// A house in which everything fits.
@@ -80,11 +80,13 @@ fn issuer() -> impl Strategy<Value = Document> {
 fn server() -> impl Strategy<Value = Document> {
     let url = prop::option::weighted(0.8, select(vec!["http://127.0.0.1:9000/mcp", "http://127.0.0.1:9001/mcp"]));
     let sharing = prop::option::weighted(0.8, select(vec!["stateless", "assertion", "because"]));
-    (select(vec!["notes", "files", "spare"]), url, sharing).prop_map(|(name, url, sharing)| {
+    let auth = json!({ "kind": "header", "name": "x-api-key", "secret": "key" });
+    let auth = prop::option::weighted(0.3, Just(auth));
+    (select(vec!["notes", "files", "spare"]), url, sharing, auth).prop_map(|(name, url, sharing, auth)| {
         let mut body = json!({});
-        for (field, value) in [("url", url), ("sharing", sharing)] {
+        for (field, value) in [("url", url.map(Value::from)), ("sharing", sharing.map(Value::from)), ("auth", auth)] {
             if let Some(value) = value {
-                body[field] = value.into();
+                body[field] = value;
             }
         }
         document(Kind::Server, name, body)
@@ -117,8 +119,9 @@ fn tenant() -> impl Strategy<Value = Document> {
     let connect = prop::option::weighted(0.3, select(vec!["a".repeat(22), "b".repeat(22)]));
     let id = prop::option::weighted(0.05, select(TENANTS.to_vec()));
     let own = (select(TENANTS.to_vec()), plan, prop::collection::vec(identity, 0..3));
-    (own, prop::option::weighted(0.4, servers()), connect, id).prop_map(
-        |((name, plan, identities), servers, connect, id)| {
+    let secret = prop::option::weighted(0.7, 1..3_u32);
+    (own, prop::option::weighted(0.4, servers()), connect, id, secret).prop_map(
+        |((name, plan, identities), servers, connect, id, secret)| {
             let identity = |(issuer, value): (&str, Option<&str>)| match value {
                 Some(value) => json!({ "issuer": issuer, "value": value }),
                 None => json!({ "issuer": issuer }),
@@ -130,7 +133,9 @@ fn tenant() -> impl Strategy<Value = Document> {
                     body[field] = value;
                 }
             }
-            Document { tenant_id: Some(id_of(id.unwrap_or(name))), ..document(Kind::Tenant, name, body) }
+            let secrets = secret.map(|epoch| ("key".parse().unwrap(), Sealed::new(epoch, *b"sealed")));
+            let secrets = secrets.into_iter().collect();
+            Document { tenant_id: Some(id_of(id.unwrap_or(name))), secrets, ..document(Kind::Tenant, name, body) }
         },
     )
 }

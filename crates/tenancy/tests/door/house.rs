@@ -89,7 +89,7 @@ pub(crate) fn listed(documents: &Value) -> Vec<Document> {
         for (name, body) in named.as_object().unwrap() {
             let kind = Kind::of(kind).unwrap();
             let tenant_id = (kind == Kind::Tenant).then(|| id_of(name));
-            all.push(Document { kind, name: name.clone(), tenant_id, body: body.clone() });
+            all.push(Document::new(kind, name, tenant_id, body.clone()));
         }
     }
     all

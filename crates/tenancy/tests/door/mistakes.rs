@@ -148,7 +148,7 @@ fn a_document_is_there_once_and_an_id_is_one_tenants() {
             Kind::Issuer => json!({ "url": format!("https://{name}.example"), "jwks": house.corporate.jwks() }),
             Kind::Server | Kind::Plan => json!({}),
         };
-        Document { kind, name: name.to_owned(), tenant_id, body }
+        Document::new(kind, name, tenant_id, body)
     };
     let twice = "this document is there twice; keep one";
     let rows = [
