@@ -48,7 +48,7 @@ pub struct Route {
 type Handler = fn(Control, Operator, Request) -> BoxFuture<'static, Response>;
 
 /// Every route there is.
-pub static ROUTES: [Route; 16] = [
+pub static ROUTES: [Route; 20] = [
     Route {
         method: Method::POST,
         path: "/api/v1/apply",
