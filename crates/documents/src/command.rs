@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use partywall_domain::{
-    Asks, Command, Egress, InstanceLimits, InstancePer, Life, Root, Transport, no_box_path, no_mount_point,
+    Asks, Command, Egress, InstanceLimits, InstancePer, Life, Root, SecretName, Setting, Transport, no_box_path,
+    no_mount_point,
 };
 use serde_json::Value;
 
-use crate::table::Table;
+use crate::table::{Mistakes, Table};
 
 /// Most seconds of what takes or waits for time: a day.
 const SECONDS_MAX: u64 = 86_400;
@@ -24,6 +25,7 @@ pub(crate) fn read(instance_per: InstancePer, mut table: Table<'_>) -> Option<Co
         program: PathBuf::new(),
         arguments: Vec::new(),
         environment: environment(&mut table),
+        files: files(&mut table),
         roots: roots(&mut table),
         directory: path(&mut table, "directory", no_box_path).unwrap_or_else(|| PathBuf::from("/tmp")),
         volume: path(&mut table, "volume", no_mount_point),
@@ -36,6 +38,10 @@ pub(crate) fn read(instance_per: InstancePer, mut table: Table<'_>) -> Option<Co
     if command.volume.is_some() && instance_per != InstancePer::Tenant {
         let why = "a volume is one tenant's and never shared; it needs `instance_per = \"tenant\"`";
         table.mistake("volume", why);
+    }
+    if instance_per == InstancePer::All && command.secrets().next().is_some() {
+        let why = "a secret is one tenant's, and this instance serves all; use `instance_per = \"tenant\"` or narrower";
+        table.mistake("env", why);
     }
     let (program, arguments) = program(&table, run?)?;
     table.finish();
@@ -58,18 +64,45 @@ fn program(table: &Table<'_>, run: Vec<String>) -> Option<(PathBuf, Vec<String>)
     Some((program, arguments))
 }
 
-fn environment(table: &mut Table<'_>) -> Vec<(String, String)> {
+/// `NAME = "value"`, or `NAME = { secret = "name" }`.
+fn environment(table: &mut Table<'_>) -> Vec<(String, Setting)> {
     let Some(inner) = table.table("env") else { return Vec::new() };
     let mistakes = inner.mistakes();
-    let mut all = Vec::new();
-    for (name, path, value) in inner.entries() {
-        match value.as_str() {
-            Some(value) if fits(name) && !value.contains('\0') => all.push((name.to_owned(), value.to_owned())),
-            Some(_) => mistakes.add(path, format!("`{name}` cannot stand in an environment")),
-            None => mistakes.add(path, "a text is expected here"),
+    let setting = |(name, path, value): (&str, String, &Value)| {
+        if !fits(name) || value.as_str().is_some_and(|value| value.contains('\0')) {
+            mistakes.add(path, format!("`{name}` cannot stand in an environment"));
+            return None;
         }
-    }
-    all
+        let setting = match value.as_str() {
+            Some(text) => Setting::Plain(text.to_owned()),
+            None => Setting::Secret(secret(path, value, mistakes)?),
+        };
+        Some((name.to_owned(), setting))
+    };
+    inner.entries().filter_map(setting).collect()
+}
+
+/// `token = { secret = "name" }`: a file under `/run/secrets`.
+fn files(table: &mut Table<'_>) -> Vec<(String, SecretName)> {
+    let Some(inner) = table.table("files") else { return Vec::new() };
+    let mistakes = inner.mistakes();
+    let file = |(name, path, value): (&str, String, &Value)| {
+        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
+            mistakes.add(path, format!("`{name}` is no name for a file under `/run/secrets`"));
+            return None;
+        }
+        Some((name.to_owned(), secret(path, value, mistakes)?))
+    };
+    inner.entries().filter_map(file).collect()
+}
+
+/// `{ secret = "name" }`.
+fn secret(path: String, value: &Value, mistakes: &Mistakes) -> Option<SecretName> {
+    let mut table = Table::new(path, value, mistakes)?;
+    table.required("secret", "notes-key");
+    let name = table.parse("secret");
+    table.finish();
+    name
 }
 
 fn fits(name: &str) -> bool {
@@ -193,7 +226,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::table::{Mistake, Mistakes};
+    use crate::table::Mistake;
 
     fn reading(value: &Value) -> (Option<Command>, Vec<Mistake>) {
         let mistakes = Mistakes::default();
@@ -206,7 +239,8 @@ mod tests {
         let (command, mistakes) = reading(&json!({
             "run": ["/opt/git/server", "--verbose"],
             "roots": ["/usr", { "host": "/srv/git", "at": "/opt/git" }],
-            "env": { "HOME": "/tmp" },
+            "env": { "HOME": "/tmp", "KEY": { "secret": "api-key" } },
+            "files": { "token": { "secret": "git-token" } },
             "volume": "/data",
             "egress": [{ "host": "api.example.com" }, { "host": "10.0.0.7", "port": 8080, "private": true }],
             "asks": ["elicitation"],
@@ -218,7 +252,9 @@ mod tests {
         assert_eq!((command.program.to_str(), &*command.arguments[0]), (Some("/opt/git/server"), "--verbose"));
         assert_eq!(command.roots[1], Root { host: "/srv/git".into(), at: "/opt/git".into() });
         assert_eq!(command.egress[0], Egress { host: "api.example.com".to_owned(), port: 443, private: false });
-        assert_eq!(command.environment, [("HOME".to_owned(), "/tmp".to_owned())]);
+        assert_eq!(command.environment[0], ("HOME".to_owned(), Setting::Plain("/tmp".to_owned())));
+        let secrets: Vec<_> = command.secrets().map(SecretName::as_str).collect();
+        assert_eq!(secrets, ["api-key", "git-token"]);
         assert_eq!((command.limits.memory_bytes, command.limits.processes_max), (128 << 20, 16));
         assert_eq!((command.life.freeze_after, command.life.stop_after), (None, Duration::from_mins(1)));
         assert!(command.life.min_warm && command.asks.elicitation && !command.asks.sampling);
@@ -235,6 +271,9 @@ mod tests {
             (json!({ "run": ["/a"], "roots": [{ "at": "/x" }] }), "roots.0.host", "is missing"),
             (json!({ "run": ["/a"], "volume": "/tmp/x" }), "volume", "the box's own"),
             (json!({ "run": ["/a"], "env": { "A=B": "x" } }), "env.A=B", "cannot stand in an environment"),
+            (json!({ "run": ["/a"], "env": { "A": 1 } }), "env.A", "a table is expected"),
+            (json!({ "run": ["/a"], "env": { "A": { "secret": "No" } } }), "env.A.secret", "is not a name"),
+            (json!({ "run": ["/a"], "files": { "../x": { "secret": "x" } } }), "files.../x", "no name for a file"),
             (json!({ "run": ["/a"], "egress": [{ "host": "*.example.com" }] }), "egress.0.host", "without scheme"),
             (json!({ "run": ["/a"], "transport": "tcp" }), "transport", "known: `stdio`, `unix`"),
             (json!({ "run": ["/a"], "asks": ["money"] }), "asks", "nothing that a server asks"),

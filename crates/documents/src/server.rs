@@ -66,14 +66,14 @@ impl Server {
         Self { name, url, sharing, plain_http, auth, tenant_arguments, limits, command: command.map(Arc::new) }
     }
 
-    /// The secrets that a tenant must have before it may be granted this server, placed there. What the gateway starts
-    /// is shown no header.
+    /// The secrets that a tenant must have before it may be granted this server, placed there: what runs already is
+    /// shown a header, and what the gateway starts is given variables and files.
     pub fn secrets(&self, placement: &Placement) -> impl Iterator<Item = &SecretName> {
-        let in_header = match placement {
-            Placement::Shared | Placement::Remote(_) => self.auth.secret(),
-            Placement::Dedicated(_) => None,
+        let (in_header, in_box) = match placement {
+            Placement::Shared | Placement::Remote(_) => (self.auth.secret(), None),
+            Placement::Dedicated(_) => (None, self.command.as_ref()),
         };
-        in_header.into_iter()
+        in_header.into_iter().chain(in_box.into_iter().flat_map(|command| command.secrets()))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use crate::name::SecretName;
+
 /// Places in the box that are its own: nothing is mounted on or below them.
 const TAKEN: [&str; 4] = ["/proc", "/dev", "/tmp", "/run"];
 
@@ -16,7 +18,9 @@ pub struct Command {
     /// Its arguments; every user of the host can read them, so no secret stands here.
     pub arguments: Vec<String>,
     /// All of its environment, by name.
-    pub environment: Vec<(String, String)>,
+    pub environment: Vec<(String, Setting)>,
+    /// Files under `/run/secrets` of the box, by name, each with a secret of the tenant.
+    pub files: Vec<(String, SecretName)>,
     /// What of the host stands in the box, read-only.
     pub roots: Vec<Root>,
     /// Where it starts.
@@ -33,6 +37,26 @@ pub struct Command {
     pub life: Life,
     /// What it may ask of clients.
     pub asks: Asks,
+}
+
+/// The value of a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// This text.
+    Plain(String),
+    /// A secret of the tenant whose instance it is.
+    Secret(SecretName),
+}
+
+impl Command {
+    /// The secrets that a tenant must have for an instance to be started.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretName> {
+        let variables = self.environment.iter().filter_map(|(_, value)| match value {
+            Setting::Secret(secret) => Some(secret),
+            Setting::Plain(_) => None,
+        });
+        variables.chain(self.files.iter().map(|(_, secret)| secret))
+    }
 }
 
 /// For whom one instance of a server stands.

@@ -23,7 +23,7 @@ mod trace;
 
 pub use auth::Auth;
 pub use command::{
-    Asks, Command, Egress, InstanceLimits, InstancePer, Life, Root, Transport, no_box_path, no_mount_point,
+    Asks, Command, Egress, InstanceLimits, InstancePer, Life, Root, Setting, Transport, no_box_path, no_mount_point,
 };
 pub use id::{InvalidTenantId, RequestId, Revision, TenantId};
 pub use isolation::{Floor, Guarantee, Isolation, UnknownGuarantee, UnknownIsolation};

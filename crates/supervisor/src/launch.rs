@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use partywall_domain::{Command, Egress, Floor, Revision};
+use partywall_domain::{Command, Egress, Floor, Revision, SecretName, Setting};
 pub use partywall_domain::{InstanceLimits, Life, Root, Secret, Transport};
 
 /// What to run for one instance.
@@ -37,13 +37,26 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// What the catalog says under this revision.
-    pub fn of(command: &Command, revision: Revision, require: Option<&Floor>) -> Self {
-        let setting = |(name, value): &(String, String)| (name.clone(), Secret::new(value));
-        Self {
+    /// What the catalog says under this revision, with the secrets that `open` gives by name.
+    pub fn of<E>(
+        command: &Command,
+        revision: Revision,
+        require: Option<&Floor>,
+        open: impl Fn(&SecretName) -> Result<Secret, E>,
+    ) -> Result<Self, E> {
+        let setting = |(name, value): &(String, Setting)| {
+            let value = match value {
+                Setting::Plain(text) => Secret::new(text),
+                Setting::Secret(secret) => open(secret)?,
+            };
+            Ok((name.clone(), value))
+        };
+        let file = |(name, secret): &(String, SecretName)| Ok((name.clone(), open(secret)?));
+        Ok(Self {
             revision,
             arguments: command.arguments.clone(),
-            environment: command.environment.iter().map(setting).collect(),
+            environment: command.environment.iter().map(setting).collect::<Result<_, E>>()?,
+            secrets: command.files.iter().map(file).collect::<Result<_, E>>()?,
             directory: command.directory.clone(),
             volume: command.volume.clone(),
             egress: command.egress.clone(),
@@ -52,7 +65,7 @@ impl Launch {
             require: require.cloned().unwrap_or_default(),
             life: command.life,
             ..Self::new(&command.program, command.roots.clone())
-        }
+        })
     }
 
     /// A program without arguments, in a box with nothing but these roots.

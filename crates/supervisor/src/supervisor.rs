@@ -182,12 +182,12 @@ impl<C: Connect> Supervisor<C> {
         &self,
         key: &InstanceKey,
         revision: Revision,
-        launch: impl Fn() -> Launch,
+        launch: impl Fn() -> Result<Launch, StartError>,
     ) -> Result<Lease<C::Connection>, StartError> {
         loop {
             let cell = self.house.cell(key, &launch)?;
             if cell.has_not_seen(revision) {
-                cell.relaunch(&launch());
+                cell.relaunch(&launch()?);
             }
             // A slot that has just been forgotten is no slot; there is a new one then.
             if let Some(answer) = cell.call() {
@@ -204,7 +204,7 @@ impl<C: Connect> Supervisor<C> {
 
     /// Sees to the slot of a key without a call: with `min_warm` its instance starts now.
     pub fn keep(&self, key: &InstanceKey, launch: &Launch) -> Result<(), StartError> {
-        let cell = self.house.cell(key, || launch.clone())?;
+        let cell = self.house.cell(key, || Ok(launch.clone()))?;
         cell.relaunch(launch);
         cell.apply(Event::Tick);
         Ok(())
@@ -252,7 +252,11 @@ impl<C: Connect> House<C> {
         self.slots().values().cloned().collect()
     }
 
-    fn cell(self: &Arc<Self>, key: &InstanceKey, launch: impl FnOnce() -> Launch) -> Result<Arc<Cell<C>>, StartError> {
+    fn cell(
+        self: &Arc<Self>,
+        key: &InstanceKey,
+        launch: impl FnOnce() -> Result<Launch, StartError>,
+    ) -> Result<Arc<Cell<C>>, StartError> {
         let mut slots = self.slots();
         // Under the lock, so that the end of the gateway finds every slot.
         if self.closing.load(Ordering::SeqCst) {
@@ -264,7 +268,7 @@ impl<C: Connect> House<C> {
         if slots.len() >= SLOTS_MAX {
             return Err(StartError::TooMany);
         }
-        let cell = Cell::new(Arc::clone(self), key.clone(), launch());
+        let cell = Cell::new(Arc::clone(self), key.clone(), launch()?);
         slots.insert(key.clone(), Arc::clone(&cell));
         self.runtime.spawn(Arc::clone(&cell).watch_the_clock());
         Ok(cell)

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod epochs;
+mod in_boxes;
 mod nowhere;
 
 use std::process::Output;

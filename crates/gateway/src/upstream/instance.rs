@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method as HttpMethod, Response, StatusCode};
-use partywall_domain::{InstancePer, Outcome, RefusalCode};
+use partywall_domain::{InstancePer, Outcome, RefusalCode, SecretName};
 use partywall_ledger::{Reservation, Settlement};
 use partywall_mcp::{Envelope, Era, Message, Method, SESSION_ID, modern_status};
+use partywall_secrets::SecretKeys;
 use partywall_supervisor::launch::Launch;
 use partywall_supervisor::supervisor::StartError;
 use partywall_tenancy::{Owned, SealKeys, TenantContext};
@@ -65,6 +66,7 @@ struct Asking {
     body: Bytes,
     ticket: Option<Ticket>,
     seal: Arc<SealKeys>,
+    secrets: Arc<SecretKeys>,
 }
 
 /// A call under way, once the instance has said its first word.
@@ -97,6 +99,7 @@ async fn ask(
         id: request.id().map(ToOwned::to_owned),
         body: request.body.clone(),
         seal: Arc::clone(&gateway.seal),
+        secrets: Arc::clone(&gateway.secrets),
         reservation,
         seat,
     };
@@ -125,7 +128,7 @@ impl Asking {
 
     async fn outcome(&self) -> Result<(Answer<Owner>, Held), Refusal> {
         let tenant = self.reservation.tenant();
-        let launch = || launch(tenant, &self.server);
+        let launch = || launch(tenant, &self.server, &self.secrets);
         let held =
             self.instances.lease(&self.seat.key, tenant.revision(), launch).await.map_err(|why| not_had(&why))?;
         if !self.goes_on_at(&held) {
@@ -170,15 +173,14 @@ impl Asking {
     }
 }
 
-/// What to run for this tenant.
-fn launch(tenant: &TenantContext, server: &str) -> Launch {
+/// What to run for this tenant, with its own secrets.
+fn launch(tenant: &TenantContext, server: &str, secrets: &SecretKeys) -> Result<Launch, StartError> {
     let grant = tenant.grant(server);
     let command = grant.and_then(|grant| Some((grant.server().command.as_ref()?, grant.require())));
-    match command {
-        Some((command, require)) => Launch::of(command, tenant.revision(), require),
-        // A seat is had only where there is a command.
-        None => Launch { revision: tenant.revision(), ..Launch::new("", Vec::new()) },
-    }
+    // A seat is had only where there is a command.
+    let (command, require) = command.ok_or_else(|| StartError::Refused("the server has no `command`".to_owned()))?;
+    let open = |name: &SecretName| secrets.open(tenant, name).map_err(|why| StartError::Refused(why.to_string()));
+    Launch::of(command, tenant.revision(), require, open)
 }
 
 /// What a modern client is given to bring back: its call, for nobody else.

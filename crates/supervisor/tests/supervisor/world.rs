@@ -81,7 +81,7 @@ pub(crate) async fn lease_of(
     key: &InstanceKey,
     launch: &Launch,
 ) -> Result<Lease<Spoken>, StartError> {
-    supervisor.lease(key, launch.revision, || launch.clone()).await
+    supervisor.lease(key, launch.revision, || Ok(launch.clone())).await
 }
 
 fn documents(issuer: &Issuer) -> Vec<Document> {
