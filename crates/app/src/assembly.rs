@@ -106,10 +106,9 @@ impl Assembly {
         let (operator_key, operator) = operator(&plan.data)?;
         let ledger = open_books(&plan.data)?;
         let stop = CancellationToken::new();
-        let follower = Follower::start(store.clone(), Arc::clone(&authority), &stop).await?;
-        refuse_development(&plan, &follower)?;
+        let follower = follow(&plan, &store, &authority, &stop).await?;
         let signer = signer(&public_url, &keys, &store, &authority)?;
-        let running = running(&public_url, &admin, issuer.as_ref())?;
+        let running = running(&plan.data, &public_url, &admin, issuer.as_ref())?;
         let issuers_keys = Arc::new(HttpKeySource::new(vec![listening, admin.local_addr()?]));
         let instances = instances::Starting::new(&plan.data, plan.instances).await?;
         let gateway = Arc::new(Gateway::new(partywall_gateway::Parts {
@@ -145,7 +144,6 @@ impl Assembly {
             development: plan.development.is_some(),
         });
         let tls = plan.tls.map(|pair| tls::listener(pair, stop.clone())).transpose()?;
-        plan.data.write_running(&running)?;
         Ok(Self {
             store,
             authority,
@@ -239,13 +237,21 @@ fn url_of(listener: &TcpListener) -> std::io::Result<String> {
     Ok(format!("http://{}", listener.local_addr()?))
 }
 
-fn running(public: &PublicUrl, admin: &TcpListener, issuer: Option<&TcpListener>) -> std::io::Result<Running> {
-    Ok(Running {
+/// Leaves word in the data folder of where this process is.
+fn running(
+    data: &Data,
+    public: &PublicUrl,
+    admin: &TcpListener,
+    issuer: Option<&TcpListener>,
+) -> anyhow::Result<Running> {
+    let running = Running {
         admin: url_of(admin)?,
         public: public.as_str().to_owned(),
         issuer: issuer.map(url_of).transpose()?,
         pid: std::process::id(),
-    })
+    };
+    data.write_running(&running)?;
+    Ok(running)
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
@@ -301,6 +307,17 @@ fn operator(data: &Data) -> anyhow::Result<(OperatorKey, Operator)> {
     })?;
     let operator = key.verify(&token)?;
     Ok((key, operator))
+}
+
+async fn follow(
+    plan: &Plan,
+    store: &Store,
+    authority: &Arc<SystemAuthority>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Follower> {
+    let follower = Follower::start(store.clone(), Arc::clone(authority), stop).await?;
+    refuse_development(plan, &follower)?;
+    Ok(follower)
 }
 
 /// Whoever has the data folder of a development issuer can be anybody: no real tenant stands behind such a door.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::placement::Placement;
+
 /// How an instance is kept apart from its host, from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Isolation {
@@ -115,6 +117,28 @@ pub struct Floor {
 }
 
 impl Floor {
+    /// What satisfies each of those that somebody requires.
+    pub fn of_both(one: Option<&Self>, other: Option<&Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(one.clone().and(other)),
+            (one, other) => one.or(other).cloned(),
+        }
+    }
+
+    /// Why this placement is below the floor; `None` if it is not. What runs elsewhere, nobody here knows the isolation of.
+    pub fn refuses(&self, placement: &Placement) -> Option<String> {
+        let wanted = self.isolation?;
+        let reached = matches!(placement, Placement::Dedicated(isolation) if *isolation >= wanted);
+        (!reached).then(|| {
+            format!(
+                "`{}` is below the `{}` that is required here; place it there, or change `require` of the plan or the \
+                 tenant",
+                placement.as_str(),
+                wanted.as_str()
+            )
+        })
+    }
+
     /// What satisfies both.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {

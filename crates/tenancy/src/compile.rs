@@ -161,7 +161,7 @@ impl Snapshot {
         if let Some(shared) = self.grants.get(&plan.name).filter(|_| bare) {
             return Arc::clone(shared);
         }
-        let floor = floor(plan, tenant);
+        let floor = Floor::of_both(plan.require.as_ref(), tenant.require.as_ref());
         let patches = overlay(&plan.servers, &tenant.servers);
         let asked = patches.len();
         let mut granted = Grants::new();
@@ -171,7 +171,12 @@ impl Snapshot {
                 mistakes.add(path, format!("no server `{name}`; apply a document `server.{name}` with it"));
                 continue;
             };
-            match self.upstream(tenant, &server, patch.placement.as_ref()).and_then(|to| above(floor.as_ref(), to)) {
+            match self.upstream(tenant, &server, patch.placement.as_ref()).and_then(|to| {
+                match floor.as_ref().and_then(|floor| floor.refuses(&to.0)) {
+                    Some(why) => Err(why),
+                    None => Ok(to),
+                }
+            }) {
                 Ok(to) => drop(granted.insert(server.name.clone(), Grant::new(server, to, floor.clone(), patch))),
                 Err(why) => mistakes.add(format!("{path}.placement"), why),
             }
@@ -294,27 +299,6 @@ impl Snapshot {
         };
         self.doors.insert(issuer.clone(), door);
         Ok(())
-    }
-}
-
-/// What is required of a tenant's instances: by its plan, by itself, or by both.
-fn floor(plan: &Plan, tenant: &Tenant) -> Option<Floor> {
-    match (&plan.require, &tenant.require) {
-        (Some(plan), Some(tenant)) => Some(plan.clone().and(tenant)),
-        (one, other) => one.as_ref().or(other.as_ref()).cloned(),
-    }
-}
-
-/// Where calls go, if that is not below the floor. What runs elsewhere, nobody here knows the isolation of.
-fn above(floor: Option<&Floor>, to: To) -> Result<To, String> {
-    let Some(wanted) = floor.and_then(|floor| floor.isolation) else { return Ok(to) };
-    match &to.0 {
-        Placement::Dedicated(isolation) if *isolation >= wanted => Ok(to),
-        placement => Err(format!(
-            "`{}` is below the `{}` that is required here; place it there, or change `require` of the plan or the tenant",
-            placement.as_str(),
-            wanted.as_str()
-        )),
     }
 }
 
