@@ -16,9 +16,10 @@ use crate::machine;
 use crate::run::{cargo, root, run, talking_to_stderr};
 use crate::steps::Steps;
 
-/// How far a count may be from the one written down, in hundredths. Default 5: what another patch release of a library
-/// or of the compiler does stays below it, a second parse or a copied text does not.
-const TOLERANCE_PERCENT: u64 = 5;
+/// How far a count may be from the one written down, in hundredths. Default 10: a processor without AVX2, on which hashes
+/// and copies go other ways, counts 3.5 more in `verify` and about 1 elsewhere, and another patch release of the compiler
+/// or of a library adds to that; a second parse, hash or walk through the rules is far beyond it.
+const TOLERANCE_PERCENT: u64 = 10;
 /// The test whose steps are counted.
 const TEST: &str = "counts::the_steps_of_a_call_go_through";
 /// What is in the names of the functions that are counted.
@@ -34,7 +35,8 @@ pub(crate) fn run_all() -> ExitCode {
     steps.finish(result)
 }
 
-fn judge() -> Result<()> {
+/// Counts, and complains of what differs.
+pub(crate) fn judge() -> Result<()> {
     machine::program("valgrind", "--version", "counting instructions")?;
     let counts = count(&test_binary()?)?;
     if std::env::var_os("UPDATE").is_some() {
@@ -195,7 +197,7 @@ fn=(1)
     #[test]
     fn more_and_less_and_gone_are_told() {
         let before = counts(&[("admit", 1_000), ("route", 1_000), ("settle", 1_000), ("verify", 1_000)]);
-        let now = counts(&[("admit", 1_050), ("enter", 1), ("route", 1_051), ("settle", 949)]);
+        let now = counts(&[("admit", 1_100), ("enter", 1), ("route", 1_101), ("settle", 899)]);
         let told = compare(&before, &now);
         assert_eq!(told.len(), 4, "{told:?}");
         for (told, step) in told.iter().zip(["enter", "route", "settle", "verify"]) {

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use crate::run::{Stream, cargo, root, run, run_and_read, succeeds};
 use crate::steps::Steps;
 use crate::tally::Tally;
-use crate::{through_gateway, tools};
+use crate::{counts, through_gateway, tools};
 
 /// What the tests find in their environment.
 type Environment = Vec<(&'static str, OsString)>;
@@ -37,6 +37,7 @@ fn in_order(steps: &mut Steps, tally: &mut Tally) -> Result<()> {
     steps.step("build", || run(with(cargo(&["build", "--workspace", "--bins", "--tests"]), &environment)))?;
     steps.step("tests", || tests(&environment, tally))?;
     steps.step("conformance", through_gateway::judge)?;
+    steps.step("counts", counts::judge)?;
     steps.step("doctests", || {
         let doctests = with(cargo(&["test", "--workspace", "--doc", "--quiet"]), &environment);
         run_and_read(doctests, Stream::Stdout, |line| tally.read_cargo_test(line))

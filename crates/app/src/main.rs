@@ -28,6 +28,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// The system's allocator keeps what a few large answers took, for good and on every thread; this one gives it back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Before there is another thread: namespaces and uids are for whole processes.
     if std::env::args().nth(1).as_deref() == Some(instances::KEEPER) {

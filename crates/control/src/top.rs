@@ -86,5 +86,6 @@ fn line(tenant: String, sums: &Sums, seconds: f64) -> TopLine {
         own_ms: mean(sums.own_us),
         queue_ms: mean(sums.queue_us),
         upstream_ms: mean(sums.upstream_us),
+        delay_ms_per_s: rate(sums.delay_us) / 1e3,
     }
 }

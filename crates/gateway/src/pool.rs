@@ -1,6 +1,7 @@
 //! Connections to upstreams, kept per tenant: what one tenant's exchange left on a connection, no other's meets.
 
 mod connection;
+mod metered;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -9,6 +9,7 @@ mod instance;
 mod probe;
 mod wire;
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,13 +124,20 @@ async fn send(
     Err(Refused::settled(reservation, refusal))
 }
 
-/// Why there is no answer: nobody was there or the connection broke, or what came is no HTTP.
+/// Why there is no answer: nobody was there or the connection broke, or what came is no HTTP or does not get to the
+/// answer.
 fn unanswered(error: &Unanswered) -> Refusal {
     let code = match error {
-        Unanswered::Exchange(http) if http.is_parse() => RefusalCode::UpstreamInvalid,
+        Unanswered::Exchange(http) if http.is_parse() || is_invalid(http) => RefusalCode::UpstreamInvalid,
         _ => RefusalCode::UpstreamUnreachable,
     };
     Refusal::new(code, chain(error))
+}
+
+/// Whether the connection was given up for what came on it.
+fn is_invalid(error: &hyper::Error) -> bool {
+    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    io.is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData)
 }
 
 type Exchanged = (Reservation, Result<Result<Response<AnswerBody>, Unanswered>, Elapsed>);

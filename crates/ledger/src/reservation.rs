@@ -15,7 +15,7 @@ use crate::policy::{Standing, Throttled};
 use crate::settlement::{Settlement, Spent};
 use crate::spans::Span;
 use crate::tally::Parts;
-use crate::turns::Turn;
+use crate::turns::{Queued, Turn};
 
 /// A call's place. Dropped unsettled, it is booked as abandoned.
 #[must_use = "a reservation is settled, or it is booked as abandoned"]
@@ -24,6 +24,7 @@ pub struct Reservation {
     meter: Arc<Meter>,
     hold: Option<Hold>,
     turn: Option<Turn>,
+    queued: Queued,
     tenant: TenantContext,
     call: Call,
     /// What both journal lines say, once the first is written.
@@ -46,12 +47,13 @@ impl Reservation {
         ledger.0.journal.append_made(|line| common.began(line));
         let (meter, upstream) = (Arc::clone(hold.meter()), Upstream::Not);
         let (hold, turn, common) = (Some(hold), None, Some(common));
-        Self { ledger, meter, hold, turn, tenant, call, common, upstream, settled: false }
+        let queued = Queued::Not;
+        Self { ledger, meter, hold, turn, queued, tenant, call, common, upstream, settled: false }
     }
 
     pub(crate) fn without_place(ledger: Ledger, meter: Arc<Meter>, tenant: TenantContext, call: Call) -> Self {
-        let (hold, turn, common, upstream) = (None, None, None, Upstream::Not);
-        Self { ledger, meter, hold, turn, tenant, call, common, upstream, settled: false }
+        let (hold, turn, queued, common, upstream) = (None, None, Queued::Not, None, Upstream::Not);
+        Self { ledger, meter, hold, turn, queued, tenant, call, common, upstream, settled: false }
     }
 
     /// Whose call it is.
@@ -68,14 +70,15 @@ impl Reservation {
     /// client's answer to a server must not queue behind the call that waits for it.
     pub async fn wait_for_turn(&mut self, upstream: &Arc<str>, limits: &ServerLimits) -> Result<(), Throttled> {
         if matches!(self.call.weight, Weight::Call | Weight::List | Weight::Opening) {
-            self.turn = Some(self.ledger.0.turns.take(upstream, self.tenant.id(), limits).await?);
+            let turns = &self.ledger.0.turns;
+            self.turn = Some(turns.take(upstream, self.tenant.id(), limits, &mut self.queued).await?);
         }
         Ok(())
     }
 
     /// How long the call waited for its turn.
     pub fn queued(&self) -> Duration {
-        self.turn.as_ref().map_or(Duration::ZERO, |turn| turn.waited)
+        self.queued.so_far()
     }
 
     /// The call goes to an upstream now: what follows is its time and not ours, until [`Self::came_back`] or the end.
@@ -103,7 +106,10 @@ impl Reservation {
         let spent = Spent { duration_us: micros(duration), queued_us: micros(self.queued()) };
         self.count(settlement, spent, ended);
         self.tell(settlement, spent, ended);
-        drop((self.turn.take(), self.hold.take()));
+        if let Some(turn) = self.turn.take() {
+            self.meter.tally.delayed(turn.end());
+        }
+        drop(self.hold.take());
         let common = self.common.take().unwrap_or_else(|| Common::of(&self.tenant, &self.call));
         self.ledger.0.journal.append_made(|line| common.ended(line, settlement, spent));
         self.log(settlement, spent);

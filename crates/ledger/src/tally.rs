@@ -38,6 +38,7 @@ pub(crate) struct Tally {
     own_us: AtomicU64,
     queue_us: AtomicU64,
     upstream_us: AtomicU64,
+    delay_us: AtomicU64,
 }
 
 /// A tenant's sums since start, or those of several together.
@@ -61,6 +62,8 @@ pub struct Sums {
     pub queue_us: u64,
     /// Microseconds that its calls were with upstreams.
     pub upstream_us: u64,
+    /// Microseconds that calls of other tenants waited at upstreams for the places that its calls had.
+    pub delay_us: u64,
     /// Calls being served now.
     pub in_flight: u64,
     /// Streams open now.
@@ -97,6 +100,7 @@ impl Sums {
             own_us: of(self.own_us, other.own_us),
             queue_us: of(self.queue_us, other.queue_us),
             upstream_us: of(self.upstream_us, other.upstream_us),
+            delay_us: of(self.delay_us, other.delay_us),
             in_flight: of(self.in_flight, other.in_flight),
             streams_open: of(self.streams_open, other.streams_open),
         }
@@ -123,6 +127,13 @@ impl Tally {
         }
     }
 
+    /// Counts delay that a call of the tenant has caused others.
+    pub(crate) fn delayed(&self, micros: u64) {
+        if micros > 0 {
+            add(&self.delay_us, micros);
+        }
+    }
+
     pub(crate) fn sums(&self) -> Sums {
         Sums {
             answered: read(&self.answered),
@@ -134,6 +145,7 @@ impl Tally {
             own_us: read(&self.own_us),
             queue_us: read(&self.queue_us),
             upstream_us: read(&self.upstream_us),
+            delay_us: read(&self.delay_us),
             in_flight: 0,
             streams_open: 0,
         }

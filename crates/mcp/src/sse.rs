@@ -59,7 +59,8 @@ impl Splitter {
 /// Just past the first blank line; a `\r` at the very end may still be half of a `\r\n`.
 fn end_of_event(bytes: &[u8]) -> Option<usize> {
     const ENDS: [&[u8]; 5] = [b"\n\n", b"\r\r\n", b"\r\n\r\n", b"\n\r\n", b"\r\n\n"];
-    (0..bytes.len()).find_map(|at| {
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'\n' | b'\r'));
+    ends.map(|(at, _)| at).find_map(|at| {
         ENDS.iter().find(|end| bytes[at..].starts_with(end)).map(|end| at + end.len()).or_else(|| {
             let bare = bytes[at..].starts_with(b"\r\r") || bytes[at..].starts_with(b"\n\r");
             (bare && bytes.get(at + 2).is_some_and(|next| *next != b'\n')).then_some(at + 2)
@@ -85,6 +86,10 @@ impl Event {
         let mut data = Some(data);
         for (line, end) in self.lines() {
             if data_of(line).is_none() {
+                if line.is_empty() && end == b"\n" && bytes.ends_with(b"\r") {
+                    // What stood between the two is gone, and together they would be the end of one line.
+                    bytes.push(b'\r');
+                }
                 bytes.extend_from_slice(line);
                 bytes.extend_from_slice(end);
                 continue;
@@ -182,6 +187,9 @@ mod tests {
         assert_eq!(event.with_data(b"{}"), b"id: 7\r\ndata: {}\r\n\r\n");
         let event = Event(b"data: {\ndata: }\nid: 7\n\n".to_vec());
         assert_eq!(event.with_data(b"{\n\"id\": 1\n}"), b"data: {\ndata: \"id\": 1\ndata: }\nid: 7\n\n");
+        // The lines between a `\r` and a `\n` may go; the two stay two ends.
+        let event = Event(b"data: {\rdata: }\n\n".to_vec());
+        assert_eq!(event.with_data(b"{}"), b"data: {}\r\r\n");
         assert_eq!(Event(b"\xEF\xBB\xBFdata: {}\n\n".to_vec()).data().unwrap(), b"{}");
         assert_eq!(Event(b": keep-alive\n\n".to_vec()).data(), None);
         assert_eq!(Event(b"id: 7\ndata:\n\n".to_vec()).data(), None);

@@ -43,12 +43,13 @@ fn page(top: &wire::Top) -> String {
         "own ms",
         "queue ms",
         "upstream ms",
+        "delay ms/s",
     ];
     let all = wire::TopLine { tenant: format!("({} tenants)", top.tenants_active), ..top.all.clone() };
     print::table(header, [&all].into_iter().chain(&top.tenants).map(row))
 }
 
-fn row(line: &wire::TopLine) -> [String; 10] {
+fn row(line: &wire::TopLine) -> [String; 11] {
     let rate = |rate: f64| format!("{rate:.1}");
     let mean = |ms: Option<f64>| ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.3}"));
     [
@@ -62,6 +63,7 @@ fn row(line: &wire::TopLine) -> [String; 10] {
         mean(line.own_ms),
         mean(line.queue_ms),
         mean(line.upstream_ms),
+        rate(line.delay_ms_per_s),
     ]
 }
 
@@ -86,10 +88,10 @@ mod tests {
             tenants: vec![line("acme", 100.0), line("globex", 20.5)],
         };
         let expected = "\
-TENANT        CALLS/S  REFUSED/S  ERRORS/S  IN FLIGHT  STREAMS  KB OUT/S  OWN MS  QUEUE MS  UPSTREAM MS
-(40 tenants)  120.5    0.0        0.0       3          0        2.3       0.042   -         -
-acme          100.0    0.0        0.0       3          0        2.3       0.042   -         -
-globex        20.5     0.0        0.0       3          0        2.3       0.042   -         -";
+TENANT        CALLS/S  REFUSED/S  ERRORS/S  IN FLIGHT  STREAMS  KB OUT/S  OWN MS  QUEUE MS  UPSTREAM MS  DELAY MS/S
+(40 tenants)  120.5    0.0        0.0       3          0        2.3       0.042   -         -            0.0
+acme          100.0    0.0        0.0       3          0        2.3       0.042   -         -            0.0
+globex        20.5     0.0        0.0       3          0        2.3       0.042   -         -            0.0";
         assert_eq!(page(&top), expected);
     }
 }

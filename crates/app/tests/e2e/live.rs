@@ -40,10 +40,10 @@ impl Sides {
         )
     }
 
-    /// Every call that arrived was for the tool of this instance, and admitted under a revision that says so.
+    /// Every call that arrived since this was last asked was for the tool of this instance, and admitted under a revision that says so.
     fn hold(&self, first: u64) {
         for (side, (fixture, tool)) in (0..).zip(&self.0) {
-            for call in fixture.received.all().iter().filter(|call| call.header("mcp-method") == Some("tools/call")) {
+            for call in fixture.received.take().iter().filter(|call| call.header("mcp-method") == Some("tools/call")) {
                 assert_eq!(call.header("mcp-name"), Some(*tool), "a call went to the instance of another revision");
                 assert_eq!((revision_of(call) - first) % 2, side, "a call was made under two revisions");
             }

@@ -15,7 +15,8 @@ async fn every_answer_is_its_calls_and_every_call_is_in_the_books() {
         // Few enough for a debug build on a machine that does something else beside it. Which kinds of hostile peers come
         // is the long run's matter: `hostile` tries each by itself.
         rate: Some(20.0),
-        honest_to_one_hostile: 10.0,
+        clients: 16,
+        hostile: 4,
         tenants: 16,
     };
     let report = run(&options).await.unwrap();

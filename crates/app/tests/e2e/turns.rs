@@ -95,6 +95,9 @@ async fn a_queue_that_is_full_or_too_slow_says_that_the_server_is_busy() {
         let told = stage.world.run(&["explain", answer.header("partywall-request-id").unwrap()]);
         assert!(String::from_utf8_lossy(&told.stdout).contains(cause), "{told:?}");
     }
+    // What gave up has waited all the same.
+    let line = until("the line of the call", || stage.world.log_lines("over `queue_timeout_ms`").pop()).await;
+    assert!(line["queued_us"].as_u64().unwrap() >= 3_000_000, "{line}");
     // What the gateway answers itself waits for nobody, and a server that is busy is not away.
     assert_eq!(Ask::modern(&stage.url, &ann, "server/discover", json!({})).send().await.status, 200);
     asked.done();

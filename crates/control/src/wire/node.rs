@@ -67,4 +67,6 @@ pub struct TopLine {
     pub queue_ms: Option<f64>,
     /// Milliseconds that a call was with an upstream, on average.
     pub upstream_ms: Option<f64>,
+    /// Milliseconds that calls of other tenants waited, a second, for places at upstreams that its calls had.
+    pub delay_ms_per_s: f64,
 }

@@ -14,26 +14,31 @@ use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::{self, SendRequest, handshake};
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::metered::{HEAD_BYTES_MAX, Left, Metered};
 use super::{Body, Home};
 
 /// What does the reading and writing.
-type Driver = http1::Connection<MaybeHttpsStream<TokioIo<TcpStream>>, Body>;
+type Driver = http1::Connection<TokioIo<Metered<TokioIo<Stream>>>, Body>;
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 pub(super) struct Connection {
     sender: SendRequest<Body>,
     driver: Pin<Box<Driver>>,
+    left: Left,
     idle_since: Instant,
 }
 
 impl Connection {
-    pub(super) async fn open(stream: MaybeHttpsStream<TokioIo<TcpStream>>) -> hyper::Result<Self> {
-        let (sender, driver) = handshake(stream).await?;
-        Ok(Self { sender, driver: Box::pin(driver), idle_since: Instant::now() })
+    pub(super) async fn open(stream: Stream) -> hyper::Result<Self> {
+        let left = Left::default();
+        let stream = TokioIo::new(Metered::new(TokioIo::new(stream), left.clone()));
+        let (sender, driver) = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(stream).await?;
+        Ok(Self { sender, driver: Box::pin(driver), left, idle_since: Instant::now() })
     }
 
     /// Whether it was idle for longer than that.
@@ -53,12 +58,15 @@ impl Connection {
     ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
         let mut answer = std::pin::pin!(self.sender.try_send_request(request));
         let driver = &mut self.driver;
-        poll_fn(|cx| {
+        self.left.begin();
+        let answer = poll_fn(|cx| {
             // The answer comes out of the driver, so it is the driver that wakes us, and once is enough.
             let _ = driver.as_mut().poll(cx);
             answer.as_mut().poll(&mut quiet())
         })
-        .await
+        .await;
+        self.left.end();
+        answer
     }
 
     /// Whether it is idle again, an exchange having ended.

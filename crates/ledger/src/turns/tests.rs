@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{Turn, Turns};
+use super::{Queued, Turn, Turns};
 use crate::policy::Throttled;
 
 fn limits(calls_in_flight_max: u32, queue_length_max: u32) -> ServerLimits {
@@ -19,10 +19,14 @@ fn upstream() -> Arc<str> {
     "http://127.0.0.1:1/mcp".into()
 }
 
+async fn take(turns: &Turns, tenant: TenantId, limits: &ServerLimits) -> Result<Turn, Throttled> {
+    turns.take(&upstream(), tenant, limits, &mut Queued::Not).await
+}
+
 /// One that waits in a task of its own, and does so before this returns.
 async fn wait(turns: &Arc<Turns>, tenant: TenantId, limits: ServerLimits) -> JoinHandle<Result<Turn, Throttled>> {
     let turns = Arc::clone(turns);
-    let task = tokio::spawn(async move { turns.take(&upstream(), tenant, &limits).await });
+    let task = tokio::spawn(async move { take(&turns, tenant, &limits).await });
     tokio::task::yield_now().await;
     task
 }
@@ -45,7 +49,7 @@ async fn the_quiet_one_is_next_however_many_wait() {
     let (loud, quiet) = (TenantId::random(), TenantId::random());
     let mut held = Vec::new();
     for _ in 0..4 {
-        held.push(turns.take(&upstream(), loud, &limits(4, 100)).await.unwrap());
+        held.push(take(&turns, loud, &limits(4, 100)).await.unwrap());
     }
     let mut noise = Vec::new();
     for _ in 0..50 {
@@ -65,17 +69,37 @@ async fn the_quiet_one_is_next_however_many_wait() {
 }
 
 #[tokio::test]
+async fn whoever_has_the_places_is_told_what_the_others_waited() {
+    let turns = Arc::new(Turns::default());
+    let (loud, quiet) = (TenantId::random(), TenantId::random());
+    let held = take(&turns, loud, &limits(1, 9)).await.unwrap();
+    let own = wait(&turns, loud, limits(1, 9)).await;
+    let theirs = wait(&turns, quiet, limits(1, 9)).await;
+    let since = std::time::Instant::now();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let waited_us = since.elapsed().as_micros();
+    let caused_us = held.end();
+    assert!(u128::from(caused_us) >= waited_us, "{caused_us} of {waited_us}");
+    // Its own call waits on, behind the other's, which is none of its doing.
+    let turn = theirs.await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert!(turn.end() >= 5_000, "the quiet one has the place that the other waits for");
+    assert_eq!(own.await.unwrap().unwrap().end(), 0);
+    assert!(is_empty(&turns));
+}
+
+#[tokio::test]
 async fn equals_take_turns() {
     let turns = Arc::new(Turns::default());
     let tenants: Vec<_> = (0..3).map(|_| TenantId::random()).collect();
-    let holder = turns.take(&upstream(), TenantId::random(), &limits(1, 9)).await.unwrap();
+    let holder = take(&turns, TenantId::random(), &limits(1, 9)).await.unwrap();
     let order = Arc::new(std::sync::Mutex::new(Vec::new()));
     let mut tasks = Vec::new();
     for (index, tenant) in tenants.iter().enumerate() {
         for _ in 0..3 {
             let (turns, tenant, order) = (Arc::clone(&turns), *tenant, Arc::clone(&order));
             tasks.push(tokio::spawn(async move {
-                let turn = turns.take(&upstream(), tenant, &limits(1, 9)).await.unwrap();
+                let turn = take(&turns, tenant, &limits(1, 9)).await.unwrap();
                 order.lock().unwrap().push(index);
                 drop(turn);
             }));
@@ -95,15 +119,19 @@ async fn a_queue_is_bounded_in_length_and_time_for_each_tenant() {
     let turns = Arc::new(Turns::default());
     let (acme, globex) = (TenantId::random(), TenantId::random());
     let short = ServerLimits { queue_timeout_ms: 3_000, ..limits(1, 2) };
-    let held = turns.take(&upstream(), acme, &short).await.unwrap();
+    let held = take(&turns, acme, &short).await.unwrap();
     let waits = [wait(&turns, acme, short).await, wait(&turns, acme, short).await];
-    let full = turns.take(&upstream(), acme, &short).await.err().unwrap();
+    let full = take(&turns, acme, &short).await.err().unwrap();
     assert_eq!((full.code, full.cause().as_str()), (RefusalCode::Busy, "over `queue_length_max`"));
     let theirs = wait(&turns, globex, short).await;
     for waited in waits.into_iter().chain([theirs]) {
         let late = waited.await.unwrap().err().unwrap();
         assert_eq!((late.code, late.cause().as_str()), (RefusalCode::Busy, "over `queue_timeout_ms`"));
     }
+    let mut queued = Queued::Not;
+    let soon = ServerLimits { queue_timeout_ms: 1, ..short };
+    assert!(turns.take(&upstream(), acme, &soon, &mut queued).await.is_err());
+    assert!(queued.so_far() >= Duration::from_millis(1), "a call that gave up has waited: {queued:?}");
     // Those who gave up take no place from those who come now.
     let again = [wait(&turns, acme, limits(1, 2)).await, wait(&turns, acme, limits(1, 2)).await];
     drop(held);
@@ -117,7 +145,7 @@ async fn a_queue_is_bounded_in_length_and_time_for_each_tenant() {
 async fn whoever_leaves_while_waiting_takes_no_place_along() {
     let turns = Arc::new(Turns::default());
     let (acme, globex) = (TenantId::random(), TenantId::random());
-    let held = turns.take(&upstream(), acme, &limits(1, 9)).await.unwrap();
+    let held = take(&turns, acme, &limits(1, 9)).await.unwrap();
     let left = [wait(&turns, acme, limits(1, 9)).await, wait(&turns, globex, limits(1, 9)).await];
     let stays = wait(&turns, globex, limits(1, 9)).await;
     for task in left {
@@ -133,10 +161,10 @@ async fn whoever_leaves_while_waiting_takes_no_place_along() {
 async fn a_changed_limit_holds_from_the_next_call_on() {
     let turns = Arc::new(Turns::default());
     let acme = TenantId::random();
-    let mut held = vec![turns.take(&upstream(), acme, &limits(1, 9)).await.unwrap()];
+    let mut held = vec![take(&turns, acme, &limits(1, 9)).await.unwrap()];
     let waited = wait(&turns, acme, limits(1, 9)).await;
     // Raised: who comes now brings those along who waited before.
-    held.push(turns.take(&upstream(), acme, &limits(3, 9)).await.unwrap());
+    held.push(take(&turns, acme, &limits(3, 9)).await.unwrap());
     held.push(waited.await.unwrap().unwrap());
     // Lowered below what is there: nobody is cut off, and nobody gets in until enough have left.
     let waited = wait(&turns, acme, limits(1, 9)).await;

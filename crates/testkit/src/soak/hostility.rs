@@ -1,92 +1,115 @@
-//! Hostile peers of every kind, one after the other, at a rate.
+//! Hostile peers: so many at it at a time, each taking its turn at every kind.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
-use crate::hostile::{RUDE, Target, WRONG};
+use crate::hostile::{RUDE, Rude, Target, WRONG, Wrong};
 
-/// Hostile peers at it at the same time. Default 400: the slow ones take half a minute each, and each holds a connection.
-const AT_ONCE_MAX: usize = 400;
 /// How long one may go on, if the gateway does not end it: longer than all it waits for.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What they did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hostile {
-    /// Those that were at it.
-    pub met: u64,
+    /// How many were at it at a time.
+    pub peers: usize,
+    /// How often each kind came.
+    pub met: Vec<u64>,
     /// Those whose connection the gateway never closed.
     pub left_open: u64,
-    /// Those that found no place, since too many were at it already.
-    pub skipped: u64,
-    /// How many kinds there are.
-    pub kinds: u64,
 }
 
-/// The task that sends them.
-pub(super) struct Hostility(JoinHandle<Hostile>);
+impl Hostile {
+    /// How often they came in all.
+    pub fn in_all(&self) -> u64 {
+        self.met.iter().sum()
+    }
+
+    /// How many kinds came.
+    pub fn kinds_met(&self) -> usize {
+        self.met.iter().filter(|met| **met > 0).count()
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.left_open += other.left_open;
+        for (met, more) in self.met.iter_mut().zip(&other.met) {
+            *met += more;
+        }
+    }
+}
+
+/// The peers, at it until it is over.
+pub(super) struct Hostility(JoinSet<Hostile>);
 
 impl Hostility {
-    /// Begins, with so many a second.
-    pub(super) fn begin(targets: Vec<Target>, rate: f64, over: Arc<AtomicBool>) -> Self {
-        Self(tokio::spawn(send(targets, Duration::from_secs_f64(1.0 / rate), over)))
+    /// Begins. Each peer begins at a kind of its own.
+    pub(super) fn begin(targets: &[Target], peers: usize, over: &Arc<AtomicBool>) -> Self {
+        let kinds = kinds();
+        let mut at_it = JoinSet::new();
+        for (number, target) in targets.iter().cycle().take(peers).enumerate() {
+            let first = kinds.len() * number / peers;
+            at_it.spawn(peer(kinds.clone(), first, target.clone(), Arc::clone(over)));
+        }
+        Self(at_it)
     }
 
     /// Waits for the last of them.
-    pub(super) async fn end(self) -> Hostile {
-        self.0.await.unwrap_or_default()
+    pub(super) async fn end(mut self) -> Hostile {
+        let mut all = Hostile { peers: self.0.len(), met: vec![0; kinds().len()], left_open: 0 };
+        while let Some(done) = self.0.join_next().await {
+            all.add(&done.unwrap_or_default());
+        }
+        all
     }
 }
 
-async fn send(targets: Vec<Target>, every: Duration, over: Arc<AtomicBool>) -> Hostile {
-    let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
-    let mut at_it = JoinSet::new();
-    let kinds = RUDE.len() + 2 * WRONG.len();
-    let mut hostile = Hostile { kinds: kinds as u64, ..Hostile::default() };
-    let mut tick = tokio::time::interval(every);
-    for number in 0_usize.. {
-        tick.tick().await;
+/// One peer, which turns to the next kind when it is done with one.
+async fn peer(kinds: Vec<Kind>, first: usize, target: Target, over: Arc<AtomicBool>) -> Hostile {
+    let mut hostile = Hostile { peers: 1, met: vec![0; kinds.len()], left_open: 0 };
+    for turn in first.. {
         if over.load(Ordering::Relaxed) {
             break;
         }
-        while let Some(done) = at_it.try_join_next() {
-            hostile.count(done.unwrap_or(true));
-        }
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            hostile.skipped += 1;
-            continue;
-        };
-        let target = targets[number % targets.len()].clone();
-        at_it.spawn(async move {
-            let ended = tokio::time::timeout(PATIENCE, one(number % kinds, &target)).await.is_ok();
-            drop(place);
-            ended
-        });
-    }
-    while let Some(done) = at_it.join_next().await {
-        hostile.count(done.unwrap_or(true));
+        let number = turn % kinds.len();
+        let ended = tokio::time::timeout(PATIENCE, kinds[number].act(&target)).await.is_ok();
+        hostile.met[number] += 1;
+        hostile.left_open += u64::from(!ended);
     }
     hostile
 }
 
-impl Hostile {
-    fn count(&mut self, ended: bool) {
-        self.met += 1;
-        self.left_open += u64::from(!ended);
-    }
+/// A way of being hostile: a rude client, or a client that calls a wrong upstream, or asks it for a list.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Rude(&'static Rude),
+    Calls(&'static Wrong),
+    Lists(&'static Wrong),
 }
 
-/// The kinds in a row: rude clients, then clients that call a wrong upstream, by a call and by a list.
-async fn one(kind: usize, target: &Target) {
-    // A connection that is refused or reset is what some of them are after.
-    let _ = if let Some(rude) = RUDE.get(kind) {
-        rude.act(target).await.map(drop)
-    } else {
-        let at = kind - RUDE.len();
-        target.meet(&WRONG[at / 2], at % 2 == 1).await
-    };
+/// All of them.
+pub(super) fn kinds() -> Vec<Kind> {
+    let wrong = WRONG.iter().flat_map(|wrong| [Kind::Calls(wrong), Kind::Lists(wrong)]);
+    RUDE.iter().map(Kind::Rude).chain(wrong).collect()
+}
+
+impl Kind {
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Rude(rude) => rude.name.to_owned(),
+            Self::Calls(wrong) => format!("{}, called", wrong.server),
+            Self::Lists(wrong) => format!("{}, listed", wrong.server),
+        }
+    }
+
+    pub(super) async fn act(self, target: &Target) {
+        // A connection that is refused or reset is what some of them are after.
+        let _ = match self {
+            Self::Rude(rude) => rude.act(target).await.map(drop),
+            Self::Calls(wrong) => target.meet(wrong, false).await,
+            Self::Lists(wrong) => target.meet(wrong, true).await,
+        };
+    }
 }

@@ -19,8 +19,6 @@ use tokio::time::{Instant as At, sleep_until};
 use super::Scene;
 use crate::hostile::{GOOD, WELL};
 
-/// Connections with one call at a time on each.
-const CONNECTIONS: u32 = 32;
 /// How long a call may take. Beyond it the answer counts as lost.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -55,6 +53,7 @@ struct Counters {
 /// All honest clients.
 pub(super) struct Load {
     to: Arc<To>,
+    clients: u32,
 }
 
 struct To {
@@ -65,10 +64,10 @@ struct To {
 }
 
 impl Load {
-    pub(super) fn new(scene: &Scene) -> Self {
+    pub(super) fn new(scene: &Scene, clients: usize) -> Self {
         let tenants = Arc::clone(&scene.honest);
         let to = To { address: scene.address, host: scene.host.clone(), tenants, counters: Counters::default() };
-        Self { to: Arc::new(to) }
+        Self { to: Arc::new(to), clients: u32::try_from(clients).unwrap_or(u32::MAX) }
     }
 
     /// Calls as fast as they are answered; how many a second that is.
@@ -80,10 +79,10 @@ impl Load {
 
     /// Calls at a constant rate. A call whose time has come and whose connection is busy follows as soon as it can.
     pub(super) async fn go_on(&self, rate: f64, duration: Duration) {
-        let every = Duration::from_secs_f64(f64::from(CONNECTIONS) / rate);
-        let began = At::now();
+        let (clients, began) = (f64::from(self.clients), At::now());
+        let every = Duration::from_secs_f64(clients / rate);
         let pace = move |number: u32| Pace::Steady {
-            next: began + every.mul_f64(f64::from(number) / f64::from(CONNECTIONS)),
+            next: began + every.mul_f64(f64::from(number) / clients),
             every,
             until: began + duration,
         };
@@ -92,7 +91,7 @@ impl Load {
 
     async fn all(&self, pace: impl Fn(u32) -> Pace) {
         let mut callers = JoinSet::new();
-        for number in 0..CONNECTIONS {
+        for number in 0..self.clients {
             callers.spawn(caller(Arc::clone(&self.to), pace(number)));
         }
         while callers.join_next().await.is_some() {}

@@ -76,7 +76,7 @@ fn growth(seen: &[(f64, f64)]) -> Growth {
     }
 }
 
-fn resident_mib(pid: u32) -> Option<f64> {
+pub(super) fn resident_mib(pid: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;

@@ -6,6 +6,7 @@
 mod books;
 mod gateway;
 mod hostility;
+mod kinds;
 mod load;
 mod memory;
 mod report;
@@ -24,6 +25,7 @@ use hostility::Hostility;
 use load::{Load, Tenant};
 use memory::Memory;
 
+pub use kinds::costs;
 pub use report::Report;
 
 /// What to do, and how long.
@@ -37,14 +39,13 @@ pub struct Options {
     pub duration: Duration,
     /// Honest calls a second; none: 60 % of what was found to saturate.
     pub rate: Option<f64>,
-    /// Honest calls to one hostile peer.
-    pub honest_to_one_hostile: f64,
+    /// Honest clients, each with a connection of its own and one call at a time.
+    pub clients: usize,
+    /// Hostile peers at a time.
+    pub hostile: usize,
     /// Honest tenants.
     pub tenants: usize,
 }
-
-/// Honest calls to one hostile peer, unless said otherwise.
-pub const HONEST_TO_ONE_HOSTILE: f64 = 100.0;
 
 /// How much of what saturates is asked for.
 const SHARE: f64 = 0.6;
@@ -66,7 +67,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     let gateway = Gateway::start(options).await?;
     let scene = gateway.furnish(upstream, options)?;
     let memory = Memory::watch(gateway.pid());
-    let load = Load::new(&scene);
+    let load = Load::new(&scene, options.clients);
     let (saturation, rate) = if let Some(rate) = options.rate {
         (None, rate)
     } else {
@@ -74,7 +75,7 @@ pub async fn run(options: &Options) -> Result<Report> {
         (Some(saturation), saturation * SHARE)
     };
     let over = Arc::new(AtomicBool::new(false));
-    let hostility = Hostility::begin(scene.hostile.clone(), rate / options.honest_to_one_hostile, Arc::clone(&over));
+    let hostility = Hostility::begin(&scene.hostile, options.hostile, &over);
     let began = Instant::now();
     memory.begin();
     let before = load.counts().answered;
@@ -86,6 +87,6 @@ pub async fn run(options: &Options) -> Result<Report> {
     let hostile = hostility.end().await;
     let books = gateway.close().await?;
     drop(scene.upstream);
-    let (tenants, honest) = (options.tenants, load.counts());
-    Ok(Report { saturation, rate, took, tenants, honest, answered_under_load, hostile, books, memory })
+    let (tenants, clients, honest) = (options.tenants, options.clients, load.counts());
+    Ok(Report { saturation, rate, took, tenants, clients, honest, answered_under_load, hostile, books, memory })
 }

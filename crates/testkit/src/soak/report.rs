@@ -11,6 +11,9 @@ use super::memory::Growth;
 /// Beyond this much growth in the whole of a run memory is not flat. Default 16 MiB: what an allocator keeps one time more
 /// and another less.
 const GROWTH_MIB_MAX: f64 = 16.0;
+/// The part of the honest calls asked for that must have been answered in the time. Default 0.95: a load that fell behind
+/// is not the load that the run is about.
+const ACHIEVED_MIN: f64 = 0.95;
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub struct Report {
     pub took: Duration,
     /// Honest tenants.
     pub tenants: usize,
+    /// Honest clients.
+    pub clients: usize,
     /// What became of the honest calls, those included by which it was found out what saturates.
     pub honest: Counts,
     /// Honest calls that were answered under the load itself.
@@ -57,7 +62,7 @@ impl Report {
                     journal.ended, log.calls, log.dropped
                 ),
             ),
-            (self.hostile.met == 0, "no hostile peer was at it".to_owned()),
+            (self.hostile.in_all() == 0, "no hostile peer was at it".to_owned()),
             (self.hostile.left_open > 0, format!("{} hostile peers were never ended", self.hostile.left_open)),
         ];
         all.into_iter().filter_map(|(wrong, what)| wrong.then_some(what)).collect()
@@ -67,6 +72,16 @@ impl Report {
     /// nothing of it.
     pub fn grows(&self) -> bool {
         self.grown_mib() > GROWTH_MIB_MAX
+    }
+
+    /// Whether the honest load was not what it was to be. A short run on a machine that does something else beside it says
+    /// nothing of it.
+    pub fn falls_short(&self) -> bool {
+        self.achieved() < self.rate * ACHIEVED_MIN
+    }
+
+    fn achieved(&self) -> f64 {
+        share(self.answered_under_load, self.took)
     }
 
     fn grown_mib(&self) -> f64 {
@@ -80,9 +95,10 @@ impl fmt::Display for Report {
         let saturation = self.saturation.map_or_else(String::new, |calls| format!(" (60 % of {calls:.0})"));
         writeln!(
             f,
-            "{:.1} min at {:.0} calls/s{saturation}, {} tenants",
+            "{:.1} min at {:.0} calls/s{saturation}, {} clients of {} tenants",
             self.took.as_secs_f64() / 60.0,
             self.rate,
+            self.clients,
             self.tenants
         )?;
         writeln!(
@@ -92,12 +108,16 @@ impl fmt::Display for Report {
             honest.wrong,
             honest.refused,
             honest.lost,
-            share(self.answered_under_load, self.took)
+            self.achieved()
         )?;
         writeln!(
             f,
-            "hostile peers: {} of {} kinds, {} never ended, {} without a place",
-            hostile.met, hostile.kinds, hostile.left_open, hostile.skipped
+            "hostile peers: {} at a time; {} turns, {} of {} kinds; {} never ended",
+            hostile.peers,
+            hostile.in_all(),
+            hostile.kinds_met(),
+            hostile.met.len(),
+            hostile.left_open
         )?;
         let (journal, log) = (&books.journal, &books.log);
         writeln!(
