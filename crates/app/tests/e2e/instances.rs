@@ -3,6 +3,7 @@
 pub(crate) mod boxed;
 mod crash;
 mod crowd;
+mod fidelity;
 mod life;
 mod served;
 mod walls;
