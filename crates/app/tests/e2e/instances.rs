@@ -5,5 +5,6 @@ mod crash;
 mod crowd;
 mod fidelity;
 mod life;
+mod owners;
 mod served;
 mod walls;
