@@ -1,4 +1,4 @@
-//! The command lines of this crate's two small binaries: `--name value` and `--flag`, nothing more.
+//! The command lines of this crate's small binaries: `--name value` and `--flag`, nothing more.
 //!
 //! Not a parser for people: they meet the `partywall` binary, which has a real one.
 

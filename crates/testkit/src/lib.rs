@@ -14,6 +14,8 @@ pub mod hostile;
 #[cfg(feature = "fixture")]
 pub mod injector;
 #[cfg(feature = "fixture")]
+pub mod scripted;
+#[cfg(feature = "fixture")]
 pub mod soak;
 
 pub mod args;

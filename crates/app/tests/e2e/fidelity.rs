@@ -10,14 +10,14 @@ use crate::http::{Ask, LEGACY, MODERN};
 use crate::scripted::Scripted;
 use crate::world::World;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Era {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Era {
     Modern,
     Legacy,
 }
 
 /// Spellings that a reader of JSON who writes it again would not keep.
-const ODD: [&str; 12] = [
+pub(crate) const ODD: [&str; 12] = [
     r#"{"z":1,"a":2,"m":{"y":3,"b":4}}"#,
     r#"{"big":12345678901234567890123,"small":-0,"exact":1.10,"exponent":1e2,"huge":1e400,"tiny":1E-400}"#,
     r#"{"escaped":"\u0041\/\u00e4\ud83d\ude00\u0000\b","raw":"ä😀/"}"#,
@@ -32,12 +32,18 @@ const ODD: [&str; 12] = [
     "{}",
 ];
 
+/// Ids that few clients give.
+pub(crate) const IDS: [&str; 6] = ["\"\\u0061\"", "12345678901234567890123", "-0", "1.50", "1e400", "\"\""];
+
+/// The progress token of [`body`].
+pub(crate) const TOKEN: &str = "98765432109876543210";
+
 /// A call of `verbatim` around arguments, with members that nobody knows at each level.
-fn body(era: Era, id: &str, arguments: &str) -> String {
+pub(crate) fn body(era: Era, id: &str, arguments: &str) -> String {
     let meta = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28", "io.modelcontextprotocol/clientCapabilities":{"later":[1e400]},"#;
     let meta = if era == Era::Modern { meta } else { "" };
     format!(
-        "\n{{ \"future\" : {{\"x\":1.0}},\"params\":{{\"arguments\":{arguments},\"vendor/x\":[ 1e400 ],\"_meta\":{{{meta}\"progressToken\":98765432109876543210,\"a/b\":\"\\u0061\"}},\"na\\u006de\":\"verbatim\"}} ,\"id\":{id},\"method\":\"tools\\/call\",\"jsonrpc\":\"2\\u002e0\" }}\r\n "
+        "\n{{ \"future\" : {{\"x\":1.0}},\"params\":{{\"arguments\":{arguments},\"vendor/x\":[ 1e400 ],\"_meta\":{{{meta}\"progressToken\":{TOKEN},\"a/b\":\"\\u0061\"}},\"na\\u006de\":\"verbatim\"}} ,\"id\":{id},\"method\":\"tools\\/call\",\"jsonrpc\":\"2\\u002e0\" }}\r\n "
     )
 }
 
@@ -88,7 +94,7 @@ async fn what_a_client_wrote_reaches_the_server() {
         for odd in ODD {
             stage.passes(era, &body(era, "7", odd), "application/json", b"{}").await;
         }
-        for id in ["\"\\u0061\"", "12345678901234567890123", "-0", "1.50", "1e400", "\"\""] {
+        for id in IDS {
             stage.passes(era, &body(era, id, "{}"), "application/json", b"{}").await;
         }
     }
@@ -118,7 +124,7 @@ async fn what_a_server_wrote_reaches_the_client() {
 }
 
 /// JSON of any shape, with spellings of numbers and texts that few writers use.
-fn any_json() -> impl Strategy<Value = String> {
+pub(crate) fn any_json() -> impl Strategy<Value = String> {
     let number = prop_oneof![
         any::<i64>().prop_map(|n| n.to_string()),
         "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?"

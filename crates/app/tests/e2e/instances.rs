@@ -3,6 +3,8 @@
 pub(crate) mod boxed;
 mod crash;
 mod crowd;
+mod fidelity;
 mod life;
+mod owners;
 mod served;
 mod walls;

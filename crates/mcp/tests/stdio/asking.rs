@@ -80,6 +80,35 @@ fn an_answer_that_came_meanwhile_is_kept_for_the_client_that_comes_back() {
     assert_eq!(scene.last_heard(call)["result"]["content"], json!(["gave up waiting"]));
 }
 
+/// A legacy server names no call, so a question may be about a younger call of the owner than the one that it came to.
+#[test]
+fn a_question_outlives_the_call_that_it_came_to_while_its_owner_has_another() {
+    let mut scene = Scene::legacy(ALL);
+    let (call, wire) = (scene.legacy_call("ann", &tool(1)), scene.last()["id"].clone());
+    let (_, other) = (scene.legacy_call("ann", &tool(2)), scene.last()["id"].clone());
+    scene.asks(&json!(5), "roots/list");
+    let asked = scene.last_heard(call);
+    scene.answers(&wire, &json!({"content": []}));
+    assert_eq!(scene.responds("bob", &asked["id"], &json!({})), Err(Turned::Unknown), "it is not bob's");
+    assert_eq!(scene.responds("ann", &asked["id"], &json!({"roots": []})), Ok(()));
+    assert_eq!(scene.last(), json!({"jsonrpc": "2.0", "id": 5, "result": {"roots": []}}));
+    scene.answers(&other, &json!({"content": []}));
+
+    for (question, answered) in [(6, true), (7, false)] {
+        let (call, wire) = (scene.modern_call("bob", &tool(1)), scene.last()["id"].clone());
+        let (_, other) = (scene.modern_call("bob", &tool(2)), scene.last()["id"].clone());
+        scene.asks(&json!(question), "roots/list");
+        let key = scene.last_heard(call)["result"]["inputRequests"].as_object().unwrap().keys().next().unwrap().clone();
+        scene.answers(&wire, &json!({"content": ["done"]}));
+        let mut again = tool(3);
+        again["params"]["inputResponses"] = if answered { json!({key: {"roots": []}}) } else { json!({}) };
+        assert_eq!(scene.resumes("bob", call, &again), Ok(()));
+        assert_eq!(scene.last_heard(call)["result"]["content"], json!(["done"]));
+        assert_eq!((&scene.last()["id"], scene.last().get("result").is_some()), (&json!(question), answered));
+        scene.answers(&other, &json!({"content": []}));
+    }
+}
+
 #[test]
 fn a_client_that_does_not_come_back_is_not_waited_for_forever() {
     let mut scene = Scene::legacy(ALL);

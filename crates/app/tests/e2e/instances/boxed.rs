@@ -39,6 +39,12 @@ impl Boxed {
         Self::running("boxed", &program, &["--stdio", "--eras", eras]).with_root(program.parent().unwrap())
     }
 
+    /// The scripted server of the test kit, of one era, under that era's name.
+    pub(crate) fn scripted(era: &str) -> Self {
+        let program = Path::new(PARTYWALL).with_file_name("scripted");
+        Self::running(era, &program, &["--eras", era]).with_root(program.parent().unwrap())
+    }
+
     pub(crate) fn with_server(mut self, line: &str) -> Self {
         self.server += line;
         self.server.push('\n');

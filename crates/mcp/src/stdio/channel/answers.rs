@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::value::RawValue;
 
 use super::call::{State, Wire};
+use super::questions::Asker;
 use super::{ANSWER_TIMEOUT, Channel};
 use crate::stdio::frame::Frame;
 use crate::stdio::splice::{self, member};
@@ -28,8 +29,8 @@ impl<O: Clone + Eq> Channel<O> {
 
     fn call_answered(&mut self, number: u64, text: &str, frame: &Frame<'_>, now: Instant) {
         let peer = self.peer();
-        // What the server still asks for this call, it does not need any more.
-        self.questions.retain(|_, question| question.call != number);
+        // What a modern server still asks for this call, it does not need any more.
+        self.questions.retain(|_, question| question.call != number || matches!(question.from, Asker::Request(_)));
         let Some(call) = self.calls.get_mut(&number) else { return };
         match call.state {
             State::Cancelled { .. } => self.remove(number),

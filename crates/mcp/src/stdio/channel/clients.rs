@@ -143,6 +143,7 @@ impl<O: Clone + Eq> Channel<O> {
         call.token = meta_of(params, "progressToken").map(ToOwned::to_owned);
         if let State::Kept { answer, .. } = &mut call.state {
             let answer = std::mem::take(answer);
+            self.take_answers(number, member(params, "inputResponses"));
             self.pass_answer(number, &answer);
         } else {
             call.state = State::Sent;

@@ -197,6 +197,26 @@ impl<O: Clone + Eq> Channel<O> {
         }
     }
 
+    /// A call ends that questions were put to. A legacy server names no call, so they may be those of another call of the
+    /// owner: a legacy client has them and may still answer, a modern one did not.
+    pub(super) fn pass_questions_on(&mut self, number: u64) {
+        let open: Vec<_> = self.questions.iter().filter(|(_, q)| q.call == number).map(|(number, _)| *number).collect();
+        let Some(call) = self.calls.get(&number).filter(|_| !open.is_empty()) else { return };
+        let waits = |other: &super::Call<O>| matches!(other.state, State::Sent | State::Parked { .. });
+        let mut others = self.calls.iter().filter(|(other, _)| **other != number);
+        let other = others.find(|(_, other)| other.owner == call.owner && waits(other)).map(|(other, _)| *other);
+        let legacy = call.client.era() == Era::Legacy;
+        for key in open {
+            match (self.questions.get_mut(&key), other) {
+                (Some(Question { from: Asker::Request(_), call, .. }), Some(other)) if legacy => *call = other,
+                (Some(Question { from: Asker::Request(_), .. }), Some(_)) => {
+                    self.unanswered(key, "the client did not answer");
+                }
+                _ => drop(self.questions.remove(&key)),
+            }
+        }
+    }
+
     fn unanswered(&mut self, number: u64, why: &str) {
         if let Some(Question { from: Asker::Request(id), .. }) = self.questions.remove(&number) {
             self.refuse_question(&id, why);

@@ -113,9 +113,9 @@ impl<O: Clone + Eq> Channel<O> {
 
     /// Takes a call out, and gives its turn back where it has one.
     pub(super) fn remove(&mut self, number: u64) {
+        self.pass_questions_on(number);
         let Some(call) = self.calls.remove(&number) else { return };
         self.wires.remove(&call.wire);
-        self.questions.retain(|_, question| question.call != number);
         match call.state {
             State::Sent | State::Parked { .. } | State::Cancelled { .. } if self.takes_turns() => self.turns.release(),
             State::Stream(filter) => self.unlisten(filter),
