@@ -110,7 +110,7 @@ impl Assembly {
         let signer = signer(&public_url, &keys, &store, &authority)?;
         let running = running(&plan.data, &public_url, &admin, issuer.as_ref())?;
         let issuers_keys = Arc::new(HttpKeySource::new(vec![listening, admin.local_addr()?]));
-        let instances = instances::Starting::new(&plan.data, plan.instances).await?;
+        let instances = instances::Starting::new(&plan.data, plan.instances, &ledger).await?;
         let gateway = Arc::new(Gateway::new(partywall_gateway::Parts {
             snapshot: follower.snapshot(),
             ledger: ledger.clone(),
@@ -134,7 +134,7 @@ impl Assembly {
             secrets,
             prober: Arc::new(GatewayProber { gateway: Arc::clone(&gateway), authority: Arc::clone(&authority) }),
             fleet: Arc::new(ThisNode(follower.enforcement())),
-            tiers: Arc::new(instances.tiers(&gateway)),
+            tiers: Arc::new(instances.tiers(&gateway, &stop)),
             keys: Arc::clone(&issuers_keys) as _,
             ledger: ledger.clone(),
             vitals: Arc::new(ThisProcess::new(plan.log_losses, spans, stop.clone())),

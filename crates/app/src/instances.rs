@@ -1,5 +1,6 @@
 //! The tier that starts instances on this node, and what the log says of them.
 
+mod measured;
 mod node;
 mod said;
 
@@ -10,12 +11,15 @@ use std::time::Duration;
 use anyhow::Context;
 use partywall_domain::event;
 use partywall_gateway::{Gateway, Tier};
+use partywall_ledger::Ledger;
 use partywall_supervisor::Line;
 use partywall_supervisor::driver::{Cause, End};
 use partywall_supervisor::process::{ProcessDriver, ProcessSettings};
 use partywall_supervisor::supervisor::{InstanceInfo, Settings, Watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::data::Data;
+use measured::Measured;
 pub(crate) use node::{NodeTiers, tier as shown};
 use said::Said;
 
@@ -26,27 +30,30 @@ pub(crate) const KEEPER: &str = "keeper";
 pub(crate) struct Starting {
     driver: Arc<ProcessDriver>,
     said: Arc<Said>,
+    measured: Arc<Measured>,
     settings: Settings,
 }
 
 impl Starting {
     /// The process tier, with its state in the data folder.
-    pub(crate) async fn new(data: &Data, settings: Settings) -> anyhow::Result<Self> {
+    pub(crate) async fn new(data: &Data, settings: Settings, ledger: &Ledger) -> anyhow::Result<Self> {
         let driver = Arc::new(driver(&data.path().join("instances")).await?);
         if driver.orphans() > 0 {
             tracing::warn!(event = event::ORPHANS_ENDED, count = driver.orphans());
         }
-        Ok(Self { driver, said: Arc::default(), settings })
+        let measured = Arc::new(Measured::new(ledger.clone()));
+        Ok(Self { driver, said: Arc::default(), measured, settings })
     }
 
     /// What the gateway is given.
     pub(crate) fn tier(&self) -> Tier {
-        let watch = Arc::new(Logged { said: Arc::clone(&self.said) });
+        let watch = Arc::new(Logged { said: Arc::clone(&self.said), measured: Arc::clone(&self.measured) });
         Tier { driver: Arc::clone(&self.driver) as _, watch, settings: self.settings }
     }
 
-    /// What the control plane asks.
-    pub(crate) fn tiers(self, gateway: &Arc<Gateway>) -> NodeTiers {
+    /// What the control plane asks. From now on, until `stop`, what instances use is measured.
+    pub(crate) fn tiers(self, gateway: &Arc<Gateway>, stop: &CancellationToken) -> NodeTiers {
+        tokio::spawn(measured::run(Arc::clone(gateway), self.measured, stop.clone()));
         NodeTiers { gateway: Arc::clone(gateway), said: self.said }
     }
 }
@@ -61,6 +68,7 @@ pub(crate) async fn driver(state: &Path) -> anyhow::Result<ProcessDriver> {
 /// Writes down what becomes of instances; each line says whose the instance is.
 struct Logged {
     said: Arc<Said>,
+    measured: Arc<Measured>,
 }
 
 impl Logged {
@@ -84,6 +92,7 @@ impl Watch for Logged {
     }
 
     fn ready(&self, instance: &InstanceInfo, took: Duration) {
+        self.measured.began(instance);
         tracing::info!(
             event = event::INSTANCE_READY,
             tenant_id = whose(instance),
@@ -97,6 +106,7 @@ impl Watch for Logged {
     fn ended(&self, instance: &InstanceInfo, end: &End, lived: Duration) {
         self.keep(instance, &format!("({})", end.cause));
         let usage = &end.usage;
+        self.measured.ended(instance, usage);
         tracing::info!(
             event = event::INSTANCE_ENDED,
             tenant_id = whose(instance),

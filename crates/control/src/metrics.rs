@@ -32,6 +32,8 @@ struct Figures {
     tenants: BTreeMap<String, Sums>,
     tenants_active: usize,
     node: NodeSums,
+    /// The state of each instance.
+    instances: Vec<String>,
     process: Process,
     standing: Standing,
     ready: bool,
@@ -68,6 +70,7 @@ impl Figures {
             tenants_active: busiest.active,
             tenants: by_name(busiest),
             node: parts.ledger.node_sums(),
+            instances: parts.tiers.states(),
             process: parts.vitals.process(),
             standing,
             ready,
@@ -96,6 +99,7 @@ impl Collector for Figures {
         let mut page = Page(encoder);
         self.calls(&mut page)?;
         self.times(&mut page)?;
+        self.instances(&mut page)?;
         self.refusals(&mut page)?;
         self.configuration(&mut page)?;
         self.losses(&mut page)?;
@@ -148,6 +152,15 @@ impl Figures {
         Ok(())
     }
 
+    /// One time for each tenant, out of microseconds.
+    fn each_s(&self, page: &mut Page<'_>, name: &str, help: &str, of: impl Fn(&Sums) -> u64) -> fmt::Result {
+        let mut family = page.begin(name, help, MetricType::Counter)?;
+        for (tenant, sums) in &self.tenants {
+            row(&mut family, &[("tenant", tenant.as_str())], &ConstCounter::new(seconds(of(sums))))?;
+        }
+        Ok(())
+    }
+
     fn times(&self, page: &mut Page<'_>) -> fmt::Result {
         let help = "Seconds that calls took, in the gateway itself (own), waiting for a place (queue) and at upstreams";
         let mut spent = page.begin("partywall_call_time_seconds", help, MetricType::Counter)?;
@@ -171,6 +184,29 @@ impl Figures {
             )?;
         }
         Ok(())
+    }
+
+    /// What runs now, and what instances of tenants used.
+    fn instances(&self, page: &mut Page<'_>) -> fmt::Result {
+        let mut running = page.begin("partywall_instances", "Instances, by what they do", MetricType::Gauge)?;
+        for state in ["starting", "warm", "frozen", "draining"] {
+            let count = self.instances.iter().filter(|one| *one == state).count();
+            row(&mut running, &[("state", state)], &ConstGauge::new(as_f64(count as u64)))?;
+        }
+        let counter = MetricType::Counter;
+        let starts = |sums: &Sums| sums.instances.starts;
+        self.each(page, "partywall_instance_starts", "Instances that were started", counter, starts)?;
+        let cpu = |sums: &Sums| sums.instances.cpu_us;
+        self.each_s(page, "partywall_instance_cpu_seconds", "CPU time of instances", cpu)?;
+        let lived = |sums: &Sums| sums.instances.lived_us;
+        self.each_s(page, "partywall_instance_seconds", "Time for which instances ran", lived)?;
+        let help = "Bytes of memory of instances, each for the seconds it was held";
+        let memory = |sums: &Sums| sums.instances.memory_byte_s;
+        self.each(page, "partywall_instance_memory_byte_seconds", help, MetricType::Counter, memory)?;
+        let read = |sums: &Sums| sums.instances.read_bytes;
+        self.each(page, "partywall_instance_read_bytes", "Bytes from disks", MetricType::Counter, read)?;
+        let written = |sums: &Sums| sums.instances.written_bytes;
+        self.each(page, "partywall_instance_written_bytes", "Bytes to disks", MetricType::Counter, written)
     }
 
     fn refusals(&self, page: &mut Page<'_>) -> fmt::Result {

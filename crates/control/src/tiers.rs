@@ -16,6 +16,10 @@ pub trait Tiers: Send + Sync {
     fn tiers(&self) -> Vec<Tier>;
     /// All instances, those on their way out included; a tenant's name is filled in by whoever shows them.
     fn list(&self) -> Vec<(Option<TenantId>, Instance)>;
+    /// What each instance does: `starting`, `warm`, `frozen` or `draining`.
+    fn states(&self) -> Vec<String> {
+        self.list().into_iter().map(|(_, instance)| instance.state).collect()
+    }
     /// Stops an instance when its calls are done; whether there is one of this id.
     fn stop(&self, id: &str) -> bool;
     /// What instances of a tenant's server said lately beside the protocol, the newest last; also of those that ended.

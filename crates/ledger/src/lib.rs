@@ -48,7 +48,7 @@ pub use sessions::SESSION_LIFETIME;
 pub use settlement::Settlement;
 pub use spans::{Span, Spans};
 pub use strangers::Stranger;
-pub use tally::{BUCKETS_US, NodeSums, Sums, Timing};
+pub use tally::{BUCKETS_US, InstanceUse, NodeSums, Sums, Timing};
 
 use addresses::Addresses;
 use busiest::{Names, Roll};
@@ -154,6 +154,14 @@ impl Ledger {
     /// Takes room for a request's body of so many bytes.
     pub fn hold_body(&self, tenant: &TenantContext, bytes: u64) -> Result<Room, Throttled> {
         Room::take(self, tenant, bytes)
+    }
+
+    /// Counts what instances of a tenant used. A tenant that never called has none.
+    pub fn instance_used(&self, tenant: TenantId, used: &InstanceUse) {
+        let meter = self.0.meters.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned();
+        if let Some(meter) = meter {
+            meter.tally.used(used);
+        }
     }
 
     /// A session that was opened then is ended.

@@ -3,6 +3,7 @@
 //! A call adds a handful of relaxed atomics when it settles and nothing else: no text, no lock, no memory. Whoever
 //! wants to see reads them; readings of different counters may be a call apart.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use partywall_domain::{Outcome, RefusalCode};
@@ -26,7 +27,70 @@ pub(crate) struct Parts {
     pub(crate) upstream_us: Option<u64>,
 }
 
-/// One tenant's counters. One cache line and a half; they live as long as the meter.
+/// What instances of a tenant used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InstanceUse {
+    /// Times that one was started.
+    pub starts: u64,
+    /// Microseconds of CPU time.
+    pub cpu_us: u64,
+    /// Microseconds for which they ran, waiting included.
+    pub lived_us: u64,
+    /// Bytes of memory, each for the seconds it was held.
+    pub memory_byte_s: u64,
+    /// Bytes read from block devices.
+    pub read_bytes: u64,
+    /// Bytes written to block devices.
+    pub written_bytes: u64,
+}
+
+/// The counters of [`InstanceUse`].
+#[derive(Debug, Default)]
+struct InstanceTally {
+    starts: AtomicU64,
+    cpu_us: AtomicU64,
+    lived_us: AtomicU64,
+    memory_byte_s: AtomicU64,
+    read_bytes: AtomicU64,
+    written_bytes: AtomicU64,
+}
+
+impl InstanceTally {
+    fn add(&self, used: &InstanceUse) {
+        add(&self.starts, used.starts);
+        add(&self.cpu_us, used.cpu_us);
+        add(&self.lived_us, used.lived_us);
+        add(&self.memory_byte_s, used.memory_byte_s);
+        add(&self.read_bytes, used.read_bytes);
+        add(&self.written_bytes, used.written_bytes);
+    }
+
+    fn sums(&self) -> InstanceUse {
+        InstanceUse {
+            starts: read(&self.starts),
+            cpu_us: read(&self.cpu_us),
+            lived_us: read(&self.lived_us),
+            memory_byte_s: read(&self.memory_byte_s),
+            read_bytes: read(&self.read_bytes),
+            written_bytes: read(&self.written_bytes),
+        }
+    }
+}
+
+impl InstanceUse {
+    fn with(self, other: Self, of: &impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            starts: of(self.starts, other.starts),
+            cpu_us: of(self.cpu_us, other.cpu_us),
+            lived_us: of(self.lived_us, other.lived_us),
+            memory_byte_s: of(self.memory_byte_s, other.memory_byte_s),
+            read_bytes: of(self.read_bytes, other.read_bytes),
+            written_bytes: of(self.written_bytes, other.written_bytes),
+        }
+    }
+}
+
+/// One tenant's counters. They live as long as the meter; those of instances are made with the first one.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     answered: AtomicU64,
@@ -39,6 +103,7 @@ pub(crate) struct Tally {
     queue_us: AtomicU64,
     upstream_us: AtomicU64,
     delay_us: AtomicU64,
+    instances: OnceLock<Box<InstanceTally>>,
 }
 
 /// A tenant's sums since start, or those of several together.
@@ -64,6 +129,8 @@ pub struct Sums {
     pub upstream_us: u64,
     /// Microseconds that calls of other tenants waited at upstreams for the places that its calls had.
     pub delay_us: u64,
+    /// What its instances used.
+    pub instances: InstanceUse,
     /// Calls being served now.
     pub in_flight: u64,
     /// Streams open now.
@@ -101,6 +168,7 @@ impl Sums {
             queue_us: of(self.queue_us, other.queue_us),
             upstream_us: of(self.upstream_us, other.upstream_us),
             delay_us: of(self.delay_us, other.delay_us),
+            instances: self.instances.with(other.instances, &of),
             in_flight: of(self.in_flight, other.in_flight),
             streams_open: of(self.streams_open, other.streams_open),
         }
@@ -134,6 +202,11 @@ impl Tally {
         }
     }
 
+    /// Counts what instances of the tenant used.
+    pub(crate) fn used(&self, used: &InstanceUse) {
+        self.instances.get_or_init(Box::default).add(used);
+    }
+
     pub(crate) fn sums(&self) -> Sums {
         Sums {
             answered: read(&self.answered),
@@ -146,6 +219,7 @@ impl Tally {
             queue_us: read(&self.queue_us),
             upstream_us: read(&self.upstream_us),
             delay_us: read(&self.delay_us),
+            instances: self.instances.get().map(|tally| tally.sums()).unwrap_or_default(),
             in_flight: 0,
             streams_open: 0,
         }

@@ -53,6 +53,31 @@ async fn an_operator_lists_looks_at_and_stops_instances() {
     assert!(!none.status.success() && told.contains("no instance `nothing`"), "{told}");
 }
 
+/// What the node says that instances of a tenant used.
+async fn used(world: &World, tenant: &str, what: &str) -> f64 {
+    let operator = std::fs::read_to_string(world.data().join("operator.token")).unwrap();
+    let ask = Ask::new(http::Method::GET, &format!("{}/metrics", world.admin));
+    let page = ask.header("authorization", &format!("Bearer {}", operator.trim())).send().await;
+    let page = String::from_utf8(page.body.to_vec()).unwrap();
+    let line = format!("partywall_instance_{what}_total{{tenant=\"{tenant}\"}} ");
+    page.lines().find_map(|text| text.strip_prefix(&line)).unwrap_or("0").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_instances_used_is_counted_for_their_tenant() {
+    let world = World::demo();
+    world.must_apply(&Boxed::fixture("both").documents());
+    assert_eq!(echo(&world, "acme", "ann").await.status, 200);
+    let id = listed(&world)[0]["id"].as_str().unwrap().to_owned();
+    assert!(world.run(&["instance", "stop", &id]).status.success());
+    until("it has ended", || listed(&world).is_empty().then_some(())).await;
+    assert!((used(&world, "acme", "starts").await - 1.0).abs() < 0.5);
+    for what in ["cpu_seconds", "seconds", "memory_byte_seconds"] {
+        assert!(used(&world, "acme", what).await > 0.0, "{what}");
+        assert!(used(&world, "globex", what).await <= 0.0, "{what}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_keeps_dying_is_refused_and_its_words_are_kept() {
     let world = World::demo();
