@@ -101,10 +101,9 @@ impl Assembly {
         let listening = front.local_addr()?;
         let public_url = public_url(&plan, listening)?;
         let (keys, secrets) = open_keys(&plan)?;
-        let store = open_store(&plan.data)?;
+        let (store, ledger) = (open_store(&plan.data)?, open_books(&plan.data)?);
         let authority = Arc::new(SystemAuthority::take().context("the system authority is taken")?);
         let (operator_key, operator) = operator(&plan.data)?;
-        let ledger = open_books(&plan.data)?;
         let stop = CancellationToken::new();
         let follower = follow(&plan, &store, &authority, &stop).await?;
         let signer = signer(&public_url, &keys, &store, &authority)?;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use partywall_domain::{ConnectId, Floor, IssuerName, PlanName, ServerName, TenantId, TenantName};
+use partywall_domain::{ConnectId, Floor, IssuerName, Placement, PlanName, ServerName, TenantId, TenantName};
 use serde_json::Value;
 
 use crate::Secrets;
 use crate::limits::LimitsPatch;
 use crate::plan::{ServerPatch, is_scope};
 use crate::require;
+use crate::server::Server;
 use crate::table::{Mistakes, Table};
 
 /// A customer, as its document says.
@@ -73,6 +74,20 @@ impl Tenant {
             servers,
             require,
             secrets: Secrets::new(),
+        })
+    }
+}
+
+impl Tenant {
+    /// What a server asks for that is placed there and that the tenant has not, each as a sentence.
+    pub fn lacking(&self, server: &Server, placement: &Placement) -> impl Iterator<Item = String> {
+        let missing = server.secrets(placement).filter(|secret| !self.secrets.contains_key(*secret));
+        let (who, name) = (&self.name, &server.name);
+        missing.map(move |secret| {
+            format!(
+                "server `{name}` asks for secret `{secret}`, which tenant `{who}` would not have; set it first, with \
+                 `partywall secret set {who} {secret}`"
+            )
         })
     }
 }

@@ -127,7 +127,11 @@ impl Snapshot {
         });
         self.share_names(&mut tenant, &plan);
         let servers = self.grants(&tenant, &plan, mistakes);
-        check_secrets(&tenant, &servers, mistakes);
+        // Nobody else's secret stands in for one that the tenant has not.
+        for (name, grant) in &*servers {
+            let lacking = tenant.lacking(grant.server(), grant.placement());
+            lacking.for_each(|why| mistakes.add(format!("{path}.servers.{name}"), why));
+        }
         let limits = tenant.limits.over(plan.limits);
         let config = Arc::new(TenantConfig { document: tenant, plan, limits, servers });
         if let Some(other) = self.ids.insert(config.id(), config.name().clone()) {
@@ -299,21 +303,6 @@ impl Snapshot {
         };
         self.doors.insert(issuer.clone(), door);
         Ok(())
-    }
-}
-
-/// A server that asks for a secret is not granted to a tenant that has none. Nobody else's stands in for it.
-fn check_secrets(tenant: &Tenant, servers: &Grants, mistakes: &Mistakes) {
-    let who = &tenant.name;
-    for (name, grant) in servers {
-        let missing = |secret: &&_| !tenant.secrets.contains_key(*secret);
-        for secret in grant.server().secrets(grant.placement()).filter(missing) {
-            let message = format!(
-                "server `{name}` asks for secret `{secret}`, which tenant `{who}` would not have; set it first, with \
-                 `partywall secret set {who} {secret}`"
-            );
-            mistakes.add(format!("tenant.{who}.servers.{name}"), message);
-        }
     }
 }
 
