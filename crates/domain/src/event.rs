@@ -1,7 +1,11 @@
 //! The closed list of events that a log line may carry in its `event` field.
 //!
-//! A line written while serving a tenant carries `tenant_id`, `request_id` and `trace_id` beside it; any other line
+//! A line written while serving a tenant carries `tenant_id`, `request_id` and `trace_id` beside it, one of a tenant's
+//! instance its `tenant_id`; any other line
 //! carries `tenant_id: null` and must be one of these. A test reads every line that the whole suite emitted.
+
+/// Those of an instance: lines of a tenant, and of no one request.
+pub const OF_INSTANCES: [&str; 3] = [INSTANCE_SAID, INSTANCE_READY, INSTANCE_ENDED];
 
 macro_rules! events {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::placement::Placement;
-
 /// How an instance is kept apart from its host, from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Isolation {
@@ -123,20 +121,6 @@ impl Floor {
             (Some(one), Some(other)) => Some(one.clone().and(other)),
             (one, other) => one.or(other).cloned(),
         }
-    }
-
-    /// Why this placement is below the floor; `None` if it is not. What runs elsewhere, nobody here knows the isolation of.
-    pub fn refuses(&self, placement: &Placement) -> Option<String> {
-        let wanted = self.isolation?;
-        let reached = matches!(placement, Placement::Dedicated(isolation) if *isolation >= wanted);
-        (!reached).then(|| {
-            format!(
-                "`{}` is below the `{}` that is required here; place it there, or change `require` of the plan or the \
-                 tenant",
-                placement.as_str(),
-                wanted.as_str()
-            )
-        })
     }
 
     /// What satisfies both.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::isolation::Isolation;
+use crate::isolation::{Floor, Isolation};
 
 /// Where one tenant's calls to one server go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,20 @@ impl Placement {
             Self::Remote(_) => "remote",
             Self::Dedicated(isolation) => isolation.as_str(),
         }
+    }
+
+    /// Why this is below a floor; `None` if it is not. What runs elsewhere, nobody here knows the isolation of.
+    pub fn below(&self, floor: &Floor) -> Option<String> {
+        let wanted = floor.isolation?;
+        let reached = matches!(self, Self::Dedicated(isolation) if *isolation >= wanted);
+        (!reached).then(|| {
+            format!(
+                "`{}` is below the `{}` that is required here; place it there, or change `require` of the plan or the \
+                 tenant",
+                self.as_str(),
+                wanted.as_str()
+            )
+        })
     }
 }
 

@@ -176,7 +176,7 @@ impl Snapshot {
                 continue;
             };
             match self.upstream(tenant, &server, patch.placement.as_ref()).and_then(|to| {
-                match floor.as_ref().and_then(|floor| floor.refuses(&to.0)) {
+                match floor.as_ref().and_then(|floor| to.0.below(floor)) {
                     Some(why) => Err(why),
                     None => Ok(to),
                 }

@@ -107,6 +107,10 @@ fn whose(fields: &BTreeMap<String, Value>, event: &str) -> Result<(), String> {
         }
         Some(Value::Null) => Ok(()),
         Some(Value::String(tenant)) if tenant.parse::<TenantId>().is_ok() => {
+            // What an instance does it does for its tenant, and for no one request.
+            if event::OF_INSTANCES.contains(&event) {
+                return Ok(());
+            }
             hex_id(fields, "request_id")?;
             hex_id(fields, "trace_id")
         }
