@@ -81,8 +81,9 @@ fn draw(steps: &mut Steps) -> Result<()> {
     })?;
     steps.step("changes under load", || {
         let name = "live::a_change_holds_whole_and_at_once_and_touches_nobody_else";
-        let mut test =
-            cargo(&["test", "--package", "partywall-app", "--test", "e2e", "--", name, "--exact", "--nocapture"]);
+        let only =
+            ["test", "--release", "--package", "partywall-app", "--test", "e2e", "--", name, "--exact", "--nocapture"];
+        let mut test = cargo(&only);
         test.env("PARTYWALL_TEST_CHANGES", CHANGES);
         run(test)
     })
