@@ -12,20 +12,30 @@ pub(crate) fn binary(name: &str) -> Command {
     Command::new(own.with_file_name(name))
 }
 
-/// The environment variable that says with which of Cargo's profiles measurements are built.
+/// The environment variable that says with which of Cargo's profiles `cargo xtask bench` builds.
 const PROFILE: &str = "PARTYWALL_BENCH_PROFILE";
 
-/// The profile with which measurements are built: `release`, unless the environment says `dist`, which takes long to
-/// build.
+/// The profile with which `cargo xtask bench` builds: `dist`, as releases are, unless the environment says `release`,
+/// which is built sooner.
 pub(crate) fn profile() -> String {
-    std::env::var(PROFILE).unwrap_or_else(|_| "release".to_owned())
+    std::env::var(PROFILE).unwrap_or_else(|_| "dist".to_owned())
 }
 
-/// A binary that was built with that profile. Cargo puts it beside the folder in which this program lies.
+/// A binary that was built with that profile.
+pub(crate) fn measured(name: &str) -> Command {
+    built_with(&profile(), name)
+}
+
+/// A binary that was built with `--release`.
 pub(crate) fn released(name: &str) -> Command {
+    built_with("release", name)
+}
+
+/// Cargo puts a profile's binaries beside the folder in which this program lies.
+fn built_with(profile: &str, name: &str) -> Command {
     let own = std::env::current_exe().unwrap_or_default();
     let target: PathBuf = own.parent().and_then(|folder| folder.parent()).unwrap_or(&own).to_owned();
-    Command::new(target.join(profile()).join(name))
+    Command::new(target.join(profile).join(name))
 }
 
 /// A program in the background, ended when it is dropped.

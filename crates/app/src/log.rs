@@ -8,7 +8,7 @@ mod layer;
 mod members;
 mod writer;
 
-use std::fmt::Write as _;
+use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -49,7 +49,7 @@ pub(crate) fn start(file: Option<&Path>) -> anyhow::Result<Writer> {
     Ok(writer)
 }
 
-/// Appends the time now (RFC 3339, UTC, to the microsecond).
-fn now(text: &mut String) {
-    let _ = write!(text, "{:.6}", jiff::Timestamp::now());
+/// The time now (RFC 3339, UTC, to the microsecond).
+fn now() -> impl Display {
+    std::fmt::from_fn(|f| write!(f, "{:.6}", jiff::Timestamp::now()))
 }

@@ -28,7 +28,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// The system's allocator keeps what a few large answers took, for good and on every thread; this one gives it back.
+/// The system's allocator keeps what a few large answers took, for good and on every thread; this one gives it back, and
+/// takes less time for the fifty small texts and buffers of a call. Without huge pages: with them an idle process holds
+/// half as much memory again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

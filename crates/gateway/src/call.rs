@@ -1,5 +1,7 @@
 //! The life of a call, as one function whose types spell the order.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use http::Response;
 use hyper::body::Incoming;
@@ -39,7 +41,8 @@ impl Gateway {
         let span = tracing::info_span!(
             "call", tenant_id = %tenant.id(), request_id = %exchange.ids.request, trace_id = %exchange.ids.trace
         );
-        self.serve(exchange, &endpoint.server, body, tenant).instrument(span).await
+        // Pinned here, since it is long and would be copied into the span's future and again to be waited for.
+        pin!(self.serve(exchange, &endpoint.server, body, tenant)).instrument(span).await
     }
 
     async fn serve(

@@ -13,18 +13,6 @@ use crate::refusal::Refusal;
 /// Bytes of a caller's text that log and journal keep.
 pub(crate) const SHOWN_BYTES_MAX: usize = 256;
 
-/// Whether a byte may stand in a bearer token (RFC 6750, section 2.1). A table, since every call's token is walked.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        plain[byte as usize] =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
-        byte += 1;
-    }
-    plain
-};
-
 pub(crate) struct Exchange {
     /// Where the request came from.
     pub(crate) peer: IpAddr,
@@ -63,20 +51,39 @@ impl Exchange {
         if values.next().is_some() {
             return Err(Refusal::new(RefusalCode::MalformedAuthorization, "two Authorization headers"));
         }
-        let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
+        if let Some(token) = well_formed(value.as_bytes()) {
+            return Ok(token);
+        }
+        let (scheme, _) = value.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Refusal::new(RefusalCode::NoToken, "the Authorization header is not a bearer token"));
         }
-        if token.is_empty() || !token.bytes().all(|byte| PLAIN[usize::from(byte)]) {
-            return Err(Refusal::new(RefusalCode::InvalidToken, "the bearer token has characters that no token has"));
-        }
-        Ok(token)
+        Err(Refusal::new(RefusalCode::InvalidToken, "the bearer token has characters that no token has"))
     }
 
     /// Method and path, for the books: cut short, and without the query, where tokens may stand.
     pub(crate) fn target(&self) -> String {
         format!("{} {}", self.parts.method, shown(self.parts.uri.path()))
     }
+}
+
+/// The token of a header that is well formed (RFC 6750, section 2.1).
+fn well_formed(header: &[u8]) -> Option<&str> {
+    let (scheme, token) = header.split_at_checked("bearer ".len())?;
+    let plain = !token.is_empty() && all_plain(token);
+    if plain && scheme.eq_ignore_ascii_case(b"bearer ") { std::str::from_utf8(token).ok() } else { None }
+}
+
+/// Whether all these bytes may stand in a bearer token. Every call's token is walked, so it does not stop at the first that
+/// may not: without a branch many are looked at at a time.
+fn all_plain(token: &[u8]) -> bool {
+    token.iter().fold(true, |plain, byte| plain & is_plain(*byte))
+}
+
+fn is_plain(byte: u8) -> bool {
+    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    // Those from `-` on are `-`, `.`, `/` and the digits.
+    letter || byte.wrapping_sub(b'-') < 13 || byte == b'_' || byte == b'~' || byte == b'+' || byte == b'='
 }
 
 /// The trace that the client began (W3C Trace Context); of several, or of one that is not well formed, none.
@@ -108,4 +115,27 @@ pub(crate) fn shown(text: &str) -> &str {
         end -= 1;
     }
     &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_has_the_characters_of_its_grammar_and_no_others() {
+        for byte in 0..=u8::MAX {
+            let allowed = byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+            assert_eq!((is_plain(byte), all_plain(&[b'a', byte, b'a'])), (allowed, allowed), "{byte}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_a_scheme_a_space_and_a_token() {
+        for header in ["Bearer a.b", "bearer a.b", "BEARER a.b"] {
+            assert_eq!(well_formed(header.as_bytes()), Some("a.b"), "{header}");
+        }
+        for header in ["", "Bearer", "Bearer ", "Bearer  a", "Bearer a b", "Bearera", "Basic a.b", "Bearer a\u{e4}"] {
+            assert_eq!(well_formed(header.as_bytes()), None, "{header}");
+        }
+    }
 }

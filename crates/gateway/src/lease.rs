@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use partywall_domain::{Revision, TenantId};
 use partywall_identity::Principal;
-use partywall_tenancy::{Snapshot, TenantContext};
+use partywall_ledger::Reservation;
+use partywall_tenancy::Snapshot;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// How often a stream looks. Default 500 ms: what is taken away is gone within a second.
@@ -28,21 +29,18 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    pub(crate) fn new(
-        snapshot: &Arc<ArcSwap<Snapshot>>,
-        tenant: &TenantContext,
-        server: &str,
-        long_lived: bool,
-    ) -> Self {
+    /// For the answer of this call.
+    pub(crate) fn new(snapshot: Arc<ArcSwap<Snapshot>>, reservation: &Reservation) -> Self {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let tenant = reservation.tenant();
         Self {
-            snapshot: Arc::clone(snapshot),
+            snapshot,
             principal: tenant.principal().clone(),
             tenant: tenant.id(),
-            server: server.to_owned(),
+            server: reservation.call().server.clone(),
             revision: tenant.revision(),
-            long_lived,
+            long_lived: reservation.is_stream(),
             tick,
         }
     }

@@ -1,15 +1,17 @@
 //! The answer's body. It carries the reservation, so the call settles when the answer ends, also when it is dropped.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use partywall_domain::Outcome;
 use partywall_ledger::{Reservation, Settlement};
 use partywall_mcp::{Event, Listed, Splitter, rewrite};
-use partywall_tenancy::Grant;
+use partywall_tenancy::{Grant, Snapshot};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::instances::Held;
@@ -130,9 +132,10 @@ pub struct Stream {
     rewriting: Option<Rewriting>,
     /// For a long-lived stream: when the node drains, and what to say then.
     draining: Option<(Pin<Box<WaitForCancellationFutureOwned>>, Bytes)>,
-    /// How long it may go on. Asked once the answer has kept us waiting: most answers never do.
+    /// By which it is asked how long the answer may go on.
+    snapshot: Option<Arc<ArcSwap<Snapshot>>>,
+    /// How long it may go on. Made once the answer has kept us waiting: most answers never do.
     lease: Option<Lease>,
-    waited: bool,
     /// It broke off, and the client is yet to be told.
     broken: Option<BrokenOff>,
     /// How long it may take from one piece to the next, looked at as often as the lease is; none: as long as it likes.
@@ -176,8 +179,8 @@ impl Stream {
             bytes_out: 0,
             rewriting: None,
             draining: None,
+            snapshot: None,
             lease: None,
-            waited: false,
             broken: None,
             patience: None,
             waiting_since: None,
@@ -195,8 +198,9 @@ impl Stream {
         self
     }
 
-    pub(crate) fn under(mut self, lease: Lease) -> Self {
-        self.lease = Some(lease);
+    /// It ends when what stands in the snapshot says so.
+    pub(crate) fn under(mut self, snapshot: Arc<ArcSwap<Snapshot>>) -> Self {
+        self.snapshot = Some(snapshot);
         self
     }
 
@@ -219,14 +223,14 @@ impl Stream {
                 self.end(Outcome::Answered, "the node drained");
                 return Poll::Ready((!last.is_empty()).then(|| Ok(Frame::data(last))));
             }
-            let lease = self.lease.as_mut().filter(|_| self.waited);
-            if let Some(Poll::Ready(why)) = lease.map(|lease| lease.poll_over(cx)) {
+            if let Some(Poll::Ready(why)) = self.lease.as_mut().map(|lease| lease.poll_over(cx)) {
                 self.end(Outcome::Abandoned, why);
                 return Poll::Ready(None);
             }
             let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
             let Poll::Ready(frame) = Pin::new(upstream).poll_frame(cx) else {
-                if !std::mem::replace(&mut self.waited, true) {
+                if let (Some(snapshot), Some(reservation)) = (self.snapshot.take(), &self.reservation) {
+                    self.lease = Some(Lease::new(snapshot, reservation));
                     continue;
                 }
                 if self.waited_out() {

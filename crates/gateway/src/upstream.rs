@@ -10,6 +10,7 @@ mod probe;
 mod wire;
 
 use std::error::Error as _;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,6 @@ pub use probe::{Probe, ProbeError};
 use crate::Gateway;
 use crate::booked::Refused;
 use crate::framing;
-use crate::lease::Lease;
 use crate::pool::{AnswerBody, Body, Unanswered};
 use crate::refusal::{REQUEST_ID, Refusal};
 use crate::reply::{ReplyBody, Rewriting, Source, Stream, shows};
@@ -103,15 +103,16 @@ async fn send(
 ) -> Result<(Reservation, Response<AnswerBody>), Refused> {
     let limits = target.limits;
     let (pools, url) = (gateway.pools.clone(), Arc::clone(&target.url));
-    let exchange = async move {
-        let asked = pools.request(reservation.tenant().id(), &url, outbound);
+    // Made where it is waited for: it is long, and moving it copies it.
+    let exchange = || async move {
+        let asked = pin!(pools.request(reservation.tenant().id(), &url, outbound));
         let answer = tokio::time::timeout(answer_timeout(limits), asked).await;
         (reservation, answer)
     };
     let (reservation, answer) = if request.era == Era::Legacy && request.id().is_some() {
-        outliving_client(exchange, read_to_the_end).await.ok_or_else(Refused::lost)?
+        outliving_client(exchange(), read_to_the_end).await.ok_or_else(Refused::lost)?
     } else {
-        exchange.await
+        exchange().await
     };
     let refusal = match answer {
         Ok(Ok(answer)) => match check(&answer) {
@@ -286,8 +287,8 @@ fn streamed(
     patience: Option<Duration>,
 ) -> Response<ReplyBody> {
     let long_lived = reservation.is_stream();
-    let lease = Lease::new(&gateway.snapshot, reservation.tenant(), request.server, long_lived);
-    let mut stream = Stream::new(body, reservation, status.as_u16()).under(lease).waiting_for(patience);
+    let snapshot = Arc::clone(&gateway.snapshot);
+    let mut stream = Stream::new(body, reservation, status.as_u16()).under(snapshot).waiting_for(patience);
     if let Some(rewriting) = rewriting {
         stream = stream.rewriting(rewriting);
     }

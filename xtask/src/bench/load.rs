@@ -7,7 +7,7 @@ use super::figures::Figures;
 use super::nginx::Nginx;
 use super::plan::{ACTIVE, ALL_ACTIVE, ALL_ACTIVE_WARMUP_S, CONNECTIONS, Plan, RATE, USUAL_CONNECTIONS};
 use super::world::World;
-use crate::process::released;
+use crate::process::measured;
 
 /// nginx and Partywall in turn, at each number of connections, then at a constant rate.
 pub(super) fn against_nginx(plan: &Plan, nginx: &Nginx, world: &World, figures: &mut Figures) -> Result<()> {
@@ -77,7 +77,7 @@ pub(super) fn growth(plan: &Plan, worlds: [&World; 3], figures: &mut Figures) ->
 
 /// Runs `partywall bench` and reads its report.
 fn bench(plan: &Plan, arguments: &[&str], pids: &[u32]) -> Result<Value> {
-    let mut bench = released("partywall");
+    let mut bench = measured("partywall");
     bench.arg("bench").args(arguments).args(["--output", "json"]);
     bench.args(["--duration", &format!("{}s", plan.seconds), "--warmup", &format!("{}s", plan.warmup_s)]);
     bench.args(pids.iter().map(|pid| format!("--pid={pid}")));

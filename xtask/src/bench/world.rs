@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use super::figures::Figures;
 use super::nginx::free_address;
 use super::watch;
-use crate::process::{Process, released};
+use crate::process::{Process, measured};
 
 /// The issuer whose tokens are used. Nobody is asked for its keys: they stand in its document.
 const ISSUER: &str = "https://issuer.bench.example";
@@ -98,7 +98,7 @@ impl World {
     }
 
     fn make_tokens(&self, count: u32) -> Result<()> {
-        let mut tokens = released("tokens");
+        let mut tokens = measured("tokens");
         tokens.args(["--issuer", ISSUER, "--audience", &format!("http://{}/mcp", self.address)]);
         tokens.args(["--count", &count.to_string()]).arg("--jwks").arg(self.folder.join("jwks.json"));
         fs::write(self.folder.join("tokens"), output(&mut tokens)?)?;
@@ -108,7 +108,7 @@ impl World {
     fn apply(&self, documents: &str) -> Result<()> {
         let path = self.folder.join("documents.json");
         fs::write(&path, documents)?;
-        let mut apply = released("partywall");
+        let mut apply = measured("partywall");
         apply.arg("apply").arg("-f").arg(&path).arg("--data").arg(self.folder.join("data"));
         output(&mut apply).map(drop)
     }
@@ -148,7 +148,7 @@ impl World {
 
 fn serve(folder: &Path, address: &str) -> Result<Process> {
     let mut process =
-        Process::spawn(released("partywall").arg("serve").arg("--config").arg(folder.join("partywall.toml")))?;
+        Process::spawn(measured("partywall").arg("serve").arg("--config").arg(folder.join("partywall.toml")))?;
     watch::until_listening(address, &mut process)?;
     Ok(process)
 }

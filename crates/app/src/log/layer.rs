@@ -2,7 +2,7 @@
 //! waits for it.
 
 use std::cell::RefCell;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use partywall_domain::event;
 use tracing::field::{Field, Visit};
@@ -66,12 +66,12 @@ impl JsonLines {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         line.clear();
-        line.text("timestamp", now);
-        line.text("level", |text| text.push_str(word(*event.metadata().level())));
+        line.text("timestamp", now());
+        line.text("level", word(*event.metadata().level()));
         event.record(&mut Collect(line));
         if !line.has("event") {
-            line.text("event", |text| text.push_str(event::LIBRARY));
-            line.text("library", |text| text.push_str(event.metadata().target()));
+            line.text("event", event::LIBRARY);
+            line.text("library", event.metadata().target());
         }
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(Fields(fields)) = span.extensions().get() {
@@ -95,24 +95,15 @@ fn word(level: Level) -> &'static str {
     }
 }
 
-/// Longest text in a line, in bytes; a library's error may be as long as what it failed on.
-const TEXT_BYTES_MAX: usize = 2_048;
-
 struct Collect<'a>(&'a mut Members);
 
 impl Visit for Collect<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.text(field.name(), |text| {
-            let begin = text.len();
-            // Writing into memory does not fail; what a `Debug` refuses to say is left out.
-            let _ = write!(text, "{value:?}");
-            let end = begin + cut(&text[begin..]);
-            text.truncate(end);
-        });
+        self.0.text(field.name(), format_args!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.text(field.name(), |text| text.push_str(&value[..cut(value)]));
+        self.0.text(field.name(), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
@@ -131,13 +122,4 @@ impl Visit for Collect<'_> {
         // JSON has no word for what is no number.
         if value.is_finite() { self.0.plain(field.name(), value) } else { self.0.null(field.name()) }
     }
-}
-
-/// Where a text is cut so that it is not too long.
-fn cut(text: &str) -> usize {
-    let mut end = text.len().min(TEXT_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    end
 }

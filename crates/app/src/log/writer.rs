@@ -154,9 +154,7 @@ impl Shared {
 
 /// The line that says how many lines there was no room for.
 fn told(dropped: u64) -> String {
-    let mut now = String::new();
-    super::now(&mut now);
-    let line = json!({"timestamp": now, "level": "warn", "event": event::DROPPED, "what": "log_line", "count": dropped, "tenant_id": null});
+    let line = json!({"timestamp": super::now().to_string(), "level": "warn", "event": event::DROPPED, "what": "log_line", "count": dropped, "tenant_id": null});
     format!("{line}\n")
 }
 

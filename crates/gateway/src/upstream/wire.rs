@@ -19,6 +19,9 @@ const PASSED_ON: [&str; 7] =
 /// Answer headers that pass as they are. Cookies, caching rules, challenges and the upstream's own session id never do.
 const PASSED_BACK: [&str; 4] = ["content-type", "allow", "retry-after", PROTOCOL_VERSION];
 
+/// Headers that a request to an upstream commonly has, with room: a map that grows is built anew.
+const HEADERS_USUAL: usize = 12;
+
 /// The request to the upstream: the client's bytes, our assertion, and the tenant's credential where there is one.
 pub(super) fn outbound(
     request: &Request<'_>,
@@ -29,6 +32,7 @@ pub(super) fn outbound(
     let mut outbound =
         HttpRequest::builder().method(request.exchange.method()).body(Full::new(request.body.clone()))?;
     let headers = outbound.headers_mut();
+    headers.reserve(HEADERS_USUAL);
     for (name, value) in request.exchange.headers() {
         // A state is that of the trace before it; without that trace it says nothing (W3C Trace Context, section 3.3).
         let stray = name == "tracestate" && request.exchange.ids.parent.is_none();
@@ -64,7 +68,7 @@ fn accept(request: &Request<'_>) -> HeaderValue {
 /// The trace goes on (W3C Trace Context, section 3.2), with this exchange as the parent span.
 fn traceparent(request: &Request<'_>) -> Result<HeaderValue, http::Error> {
     let Ids { request, trace, sampled, .. } = request.exchange.ids;
-    Ok(HeaderValue::from_str(&TraceParent { trace, span: request.span(), sampled }.header())?)
+    Ok(HeaderValue::try_from(TraceParent { trace, span: request.span(), sampled }.header())?)
 }
 
 /// The upstream's headers that pass.
@@ -88,7 +92,7 @@ pub(super) fn finish(response: &mut Response<ReplyBody>, request: &Request<'_>, 
         // Proxies before us must not hold events back.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     }
-    if let Ok(id) = HeaderValue::from_str(&request.exchange.ids.request.to_string()) {
+    if let Ok(id) = HeaderValue::try_from(request.exchange.ids.request.to_string()) {
         headers.insert(REQUEST_ID, id);
     }
 }

@@ -3,7 +3,7 @@
 use partywall_ledger::Reservation;
 
 fn forget(reservation: &mut Reservation) {
-    reservation.settled = true;
+    reservation.0.settled = true;
 }
 
 fn main() {}

@@ -4,7 +4,7 @@ use partywall_ledger::Reservation;
 use partywall_tenancy::TenantContext;
 
 fn swap(reservation: &mut Reservation, other: TenantContext) {
-    reservation.tenant = other;
+    reservation.0.tenant = other;
 }
 
 fn main() {}

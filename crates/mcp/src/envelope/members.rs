@@ -52,6 +52,9 @@ pub(crate) use members;
 
 /// Whether a reader that does not mind case takes one for the other. Beside the ASCII letters, two others fold to one.
 pub(crate) fn alike(one: &str, other: &str) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
+    }
     let fold = |c: char| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
