@@ -83,7 +83,13 @@ impl Play {
                     asked: None,
                 }),
                 Some("notifications/cancelled") if self.dice.roll(2) == 0 => {
-                    self.jobs.retain(|job| job.wire != message["params"]["requestId"]);
+                    let wire = &message["params"]["requestId"];
+                    let before = self.jobs.len();
+                    self.jobs.retain(|job| job.wire != *wire);
+                    // One that it never answers would end all questions: `routing` has that.
+                    if self.jobs.len() < before {
+                        self.scene.fails(wire, -32_000);
+                    }
                 }
                 // A server that does not listen goes on with the job, and its questions.
                 Some(_) => {}
@@ -169,14 +175,17 @@ impl Play {
         self.scene.resumes(owner, call, &json!({"id": 4, "method": "tools/call", "params": params})).unwrap();
     }
 
-    /// Now and then somebody who waits for an answer leaves.
+    /// Now and then the modern client that has waited longest leaves: its call is the likeliest to be with the server. Half
+    /// of the time the others then get their turn at once, while a server that did not listen is still about to ask.
     fn leave(&mut self) {
-        let Some(at) = self.open.len().checked_sub(1).map(|last| self.dice.roll(last + 1)) else { return };
-        let (call, (_, era)) = self.open.iter().nth(at).map(|(call, who)| (*call, *who)).unwrap();
+        let Some(call) = self.open.iter().find(|(_, (_, era))| *era == Era::Modern).map(|(call, _)| *call) else {
+            return;
+        };
         self.scene.leaves(call);
-        if era == Era::Modern {
-            self.open.remove(&call);
-            self.count("left");
+        self.open.remove(&call);
+        self.count("left");
+        if self.dice.roll(2) == 0 {
+            self.scene.wait(Duration::from_secs(3));
         }
     }
 }
@@ -201,9 +210,9 @@ fn play(owners: &[&'static str], modern: bool, seed: u64) -> BTreeMap<&'static s
         play.serve();
         play.work();
         play.listen();
-        match play.dice.roll(40) {
+        match play.dice.roll(160) {
             0 => play.leave(),
-            1 | 2 => play.scene.wait(Duration::from_secs(3)),
+            1..=8 => play.scene.wait(Duration::from_secs(3)),
             _ => {}
         }
         if begun == CALLS && play.open.is_empty() {

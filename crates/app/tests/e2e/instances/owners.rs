@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::boxed::{Boxed, documents_of};
 use crate::http::{Ask, MODERN};
@@ -64,6 +65,7 @@ async fn scene(people: &[(&str, &str)], processes: usize) {
     for era in ["legacy", "modern"] {
         let owners = owners(&world, &world.url(era), people).await;
         let seen = Arc::new(Seen::default());
+        let listeners: Vec<_> = owners.iter().map(|owner| tokio::spawn(Arc::clone(owner).listens())).collect();
         let mut lanes = JoinSet::new();
         for (index, owner) in owners.iter().enumerate() {
             for lane in 0..LANES {
@@ -75,6 +77,11 @@ async fn scene(people: &[(&str, &str)], processes: usize) {
         }
         while let Some(lane) = lanes.join_next().await {
             lane.unwrap();
+        }
+        for listener in listeners {
+            listener.abort();
+            let stopped = listener.await;
+            assert!(stopped.as_ref().err().is_none_or(JoinError::is_cancelled), "{stopped:?}");
         }
         let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
         let (answered, asked, left) = (count(&seen.answered), count(&seen.asked), count(&seen.left));
@@ -91,7 +98,7 @@ async fn scene(people: &[(&str, &str)], processes: usize) {
     .await;
 }
 
-/// Each of the people as a modern client and in a session, with streams on which nothing may come that is not theirs.
+/// Each of the people as a modern client and in a session.
 async fn owners(world: &World, url: &str, people: &[(&str, &str)]) -> Vec<Arc<Owner>> {
     let mut owners = Vec::new();
     for (tenant, subject) in people {
@@ -107,11 +114,7 @@ async fn owners(world: &World, url: &str, people: &[(&str, &str)]) -> Vec<Arc<Ow
     for owner in &mut owners {
         owner.others = marks.iter().filter(|mark| **mark != owner.mark).cloned().collect();
     }
-    let owners: Vec<_> = owners.into_iter().map(Arc::new).collect();
-    for owner in owners.iter().filter(|owner| owner.session.is_some()) {
-        tokio::spawn(Arc::clone(owner).listens());
-    }
-    owners
+    owners.into_iter().map(Arc::new).collect()
 }
 
 impl Owner {
@@ -211,12 +214,15 @@ impl Owner {
         }
     }
 
-    /// Reads the stream of a session until the world ends.
+    /// Reads the stream of a session, on which there is nothing to hear, until it is stopped.
     async fn listens(self: Arc<Self>) {
         let Some(session) = &self.session else { return };
-        let mut events = Events::of(session.listen(None).open().await);
-        while let Some(message) = events.next().await {
-            self.mine(&message.to_string());
+        let answer = session.listen(None).open().await;
+        assert_eq!(answer.status(), 200, "{answer:?}");
+        let (mut body, mut heard) = (answer.into_body(), String::new());
+        while let Some(Ok(frame)) = body.frame().await {
+            heard += str::from_utf8(frame.data_ref().map_or(&[], |data| data)).unwrap();
+            self.mine(&heard);
         }
     }
 }
