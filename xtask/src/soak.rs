@@ -79,6 +79,30 @@ fn draw(steps: &mut Steps) -> Result<()> {
         test.env("PARTYWALL_SOAK_CALLS", OWNERS_CALLS);
         run(test)
     })?;
+    steps.step("costs of instances", || {
+        run(cargo(&["build", "--release", "--package", "partywall-testkit", "--bins"]))?;
+        let only = [
+            "test",
+            "--release",
+            "--package",
+            "partywall-app",
+            "--test",
+            "e2e",
+            "instances::costs",
+            "--",
+            "--nocapture",
+        ];
+        let mut test = cargo(&only);
+        // One after the other: each measures.
+        test.arg("--test-threads=1").env("PARTYWALL_SOAK_CALLS", CALLS);
+        run(test)
+    })?;
+    steps.step("many tenants on few places", || {
+        let only = ["test", "--package", "partywall-app", "--test", "e2e", "instances::crowd", "--", "--nocapture"];
+        let mut test = cargo(&only);
+        test.env("PARTYWALL_SOAK_CALLS", OWNERS_CALLS);
+        run(test)
+    })?;
     steps.step("changes under load", || {
         let name = "live::a_change_holds_whole_and_at_once_and_touches_nobody_else";
         let only =

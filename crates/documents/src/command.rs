@@ -75,7 +75,7 @@ fn environment(table: &mut Table<'_>) -> Vec<(String, Setting)> {
         }
         let setting = match value.as_str() {
             Some(text) => Setting::Plain(text.to_owned()),
-            None => Setting::Secret(secret(path, value, mistakes)?),
+            None => Setting::FromSecret(secret(path, value, mistakes)?),
         };
         Some((name.to_owned(), setting))
     };

@@ -45,14 +45,14 @@ pub enum Setting {
     /// This text.
     Plain(String),
     /// A secret of the tenant whose instance it is.
-    Secret(SecretName),
+    FromSecret(SecretName),
 }
 
 impl Command {
     /// The secrets that a tenant must have for an instance to be started.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretName> {
         let variables = self.environment.iter().filter_map(|(_, value)| match value {
-            Setting::Secret(secret) => Some(secret),
+            Setting::FromSecret(secret) => Some(secret),
             Setting::Plain(_) => None,
         });
         variables.chain(self.files.iter().map(|(_, secret)| secret))

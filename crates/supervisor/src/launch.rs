@@ -47,7 +47,7 @@ impl Launch {
         let setting = |(name, value): &(String, Setting)| {
             let value = match value {
                 Setting::Plain(text) => Secret::new(text),
-                Setting::Secret(secret) => open(secret)?,
+                Setting::FromSecret(secret) => open(secret)?,
             };
             Ok((name.clone(), value))
         };

@@ -1,6 +1,7 @@
 //! Servers on stdio as instances of their tenants' own, behind the same URL as everything else.
 
 pub(crate) mod boxed;
+mod costs;
 mod crash;
 mod crowd;
 mod fidelity;

@@ -56,6 +56,11 @@ impl Node {
         format!("{}/mcp/{server}", self.front)
     }
 
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The data folder.
     pub(crate) fn data(&self) -> &Path {
         self.data.as_ref().unwrap().path()
