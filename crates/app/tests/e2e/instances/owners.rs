@@ -90,7 +90,7 @@ async fn scene(people: &[(&str, &str)], processes: usize) {
             println!("{era} server: {answered} calls answered, {asked} questions answered, {left} calls left");
         }
         assert_eq!(answered + left, calls / 2);
-        assert!(asked >= 2 * answered && left > 0, "{era}: {answered} answered, {asked} asked, {left} left");
+        assert!(asked > answered && left > 0, "{era}: {answered} answered, {asked} asked, {left} left");
     }
     until("as many started as there should be", || {
         (world.log_lines("instance_ready").len() == processes).then_some(())
@@ -149,12 +149,14 @@ impl Owner {
         json!({ "by": self.mark })
     }
 
-    /// The answer is this owner's, and so is all that its questions were answered with.
+    /// The answer is this owner's, and so is all that its questions were answered with. One that met only calls that
+    /// cannot be asked, of the same owner, was answered with nothing.
     fn is_answered(&self, answer: &Value) {
         let result = &answer["result"];
         assert_eq!(result["of"], self.mark.as_str(), "{answer}");
         let told = result["told"].as_array().unwrap_or_else(|| panic!("{answer}"));
-        assert!(!told.is_empty() && told.iter().all(|said| said["by"] == self.mark.as_str()), "{answer}");
+        let own = |said: &Value| said.is_null() || said["by"] == self.mark.as_str();
+        assert!(!told.is_empty() && told.iter().all(own), "{answer}");
     }
 
     fn params(&self, number: usize, waits: bool) -> Value {
