@@ -143,7 +143,7 @@ pub fn no_mount_point(place: &Path) -> Option<String> {
 pub enum Transport {
     /// Over its standard input and output.
     Stdio,
-    /// Over a Unix socket that it makes at [`SOCKET`].
+    /// Over a Unix socket that it makes.
     Unix,
 }
 
