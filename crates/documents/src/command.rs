@@ -269,7 +269,7 @@ mod tests {
             (json!({ "run": ["python3"] }), "run", "no path in the box"),
             (json!({ "run": ["/a"], "roots": ["/proc"] }), "roots.0", "the box's own"),
             (json!({ "run": ["/a"], "roots": [{ "at": "/x" }] }), "roots.0.host", "is missing"),
-            (json!({ "run": ["/a"], "volume": "/tmp/x" }), "volume", "the box's own"),
+            (json!({ "run": ["/a"], "volume": "/run/x" }), "volume", "the box's own"),
             (json!({ "run": ["/a"], "env": { "A=B": "x" } }), "env.A=B", "cannot stand in an environment"),
             (json!({ "run": ["/a"], "env": { "A": 1 } }), "env.A", "a table is expected"),
             (json!({ "run": ["/a"], "env": { "A": { "secret": "No" } } }), "env.A.secret", "is not a name"),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::name::SecretName;
 
 /// Places in the box that are its own: nothing is mounted on or below them.
-const TAKEN: [&str; 4] = ["/proc", "/dev", "/tmp", "/run"];
+const TAKEN: [&str; 3] = ["/proc", "/dev", "/run"];
+/// Those on which nothing is mounted; below them something may be.
+const WHOLE: [&str; 2] = ["/", "/tmp"];
 
 /// How to start an instance of a server, and what it may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +135,8 @@ pub fn no_box_path(place: &Path) -> Option<String> {
 
 /// Why nothing can be mounted at this place of a box; `None` if it can.
 pub fn no_mount_point(place: &Path) -> Option<String> {
-    let taken = place == Path::new("/") || TAKEN.iter().any(|taken| place.starts_with(taken));
+    let whole = WHOLE.iter().any(|whole| place == Path::new(whole));
+    let taken = whole || TAKEN.iter().any(|taken| place.starts_with(taken));
     let own = || format!("`{}` is the box's own; mount it elsewhere", place.display());
     no_box_path(place).or_else(|| taken.then(own))
 }
@@ -224,7 +227,7 @@ mod tests {
 
     #[test]
     fn what_is_the_boxs_own_is_no_mount_point() {
-        for good in ["/usr", "/opt/x", "/etc/ssl", "/runs", "/home/server"] {
+        for good in ["/usr", "/opt/x", "/etc/ssl", "/runs", "/home/server", "/tmp/x"] {
             assert_eq!(no_mount_point(Path::new(good)), None, "{good}");
         }
         for bad in ["/", "/proc", "/dev/shm", "/tmp", "/run/secrets", "usr", "/usr/../etc", ""] {
