@@ -161,13 +161,12 @@ fn egress(table: &mut Table<'_>) -> Vec<Egress> {
 
 fn transport(table: &mut Table<'_>) -> Transport {
     match table.text("transport") {
-        None | Some("stdio") => Transport::Stdio,
-        Some("unix") => Transport::Unix,
-        Some(other) => {
-            table.mistake("transport", format!("`{other}` is not a transport; known: `stdio`, `unix`"));
-            Transport::Stdio
-        }
+        None | Some("stdio") => {}
+        // The tier can give such a socket; the gateway cannot speak over it, so nothing that would never answer is taken.
+        Some("unix") => table.mistake("transport", "HTTP over a private socket is not served; use a server on `stdio`"),
+        Some(other) => table.mistake("transport", format!("`{other}` is not a transport; known: `stdio`")),
     }
+    Transport::Stdio
 }
 
 fn asks(table: &mut Table<'_>) -> Asks {
@@ -275,7 +274,8 @@ mod tests {
             (json!({ "run": ["/a"], "env": { "A": { "secret": "No" } } }), "env.A.secret", "is not a name"),
             (json!({ "run": ["/a"], "files": { "../x": { "secret": "x" } } }), "files.../x", "no name for a file"),
             (json!({ "run": ["/a"], "egress": [{ "host": "*.example.com" }] }), "egress.0.host", "without scheme"),
-            (json!({ "run": ["/a"], "transport": "tcp" }), "transport", "known: `stdio`, `unix`"),
+            (json!({ "run": ["/a"], "transport": "tcp" }), "transport", "known: `stdio`"),
+            (json!({ "run": ["/a"], "transport": "unix" }), "transport", "is not served"),
             (json!({ "run": ["/a"], "asks": ["money"] }), "asks", "nothing that a server asks"),
             (json!({ "run": ["/a"], "limits": { "memory_bytes": 1 } }), "limits.memory_bytes", "whole number"),
             (json!({ "run": ["/a"], "life": { "min_warm": 2 } }), "life.min_warm", "from 0 to 1"),

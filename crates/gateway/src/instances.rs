@@ -67,7 +67,7 @@ impl Connect for Speaks {
                     let connection = Connection::open(input, output, settings);
                     connection.ready().await.map(|_| connection)
                 }
-                Io::Unix(_) => Err("HTTP over a private socket is not served yet".to_owned()),
+                Io::Unix(_) => Err("HTTP over a private socket is not served".to_owned()),
             }
         })
     }
