@@ -1,7 +1,7 @@
 //! Admitting: headers and body agree, no other tenant is named, and the tenant's limits have a place for the call.
 
 use partywall_domain::RefusalCode;
-use partywall_ledger::{Call, Claim, Ledger, Reservation, Weight};
+use partywall_ledger::{Call, Claim, Ledger, Place, Weight};
 use partywall_mcp::{Class, Conflict, Envelope, Era, MODERN_VERSIONS, Message, Method, PROTOCOL_VERSION, check_modern};
 use partywall_tenancy::TenantContext;
 
@@ -11,11 +11,11 @@ use crate::named;
 use crate::refusal::Refusal;
 use crate::request::Request;
 
-/// A call that has a place. Owns the tenant context, within the reservation.
-pub(crate) struct Admitted(Reservation);
+/// A call that has a place. Owns the tenant context, within the place.
+pub(crate) struct Admitted(Place);
 
 impl Admitted {
-    pub(crate) fn into_reservation(self) -> Reservation {
+    pub(crate) fn into_place(self) -> Place {
         self.0
     }
 }
@@ -29,12 +29,13 @@ pub(crate) fn admit(ledger: &Ledger, tenant: &TenantContext, request: &Request<'
     let claim =
         Claim { weight: weight(request), server: request.server, tool: tool.and_then(|envelope| envelope.name()) };
     match ledger.take(tenant, &claim) {
-        Ok(place) => Ok(Admitted(place.begin(call(request)))),
+        Ok(place) => Ok(Admitted(place)),
         Err(throttled) => Err(Refused::throttled(ledger, tenant, throttled, || call(request))),
     }
 }
 
-fn call(request: &Request<'_>) -> Call {
+/// The request as the books see it.
+pub(crate) fn call(request: &Request<'_>) -> Call {
     Call {
         ids: request.exchange.ids,
         since: request.exchange.since,

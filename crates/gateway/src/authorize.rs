@@ -7,12 +7,12 @@ use partywall_ledger::Reservation;
 use partywall_mcp::{Envelope, Era, Message, Method};
 use partywall_tenancy::{Grant, TenantContext};
 
-use crate::admit::Admitted;
+use crate::admit::{Admitted, call};
 use crate::booked::Refused;
 use crate::refusal::Refusal;
 use crate::request::Request;
 
-/// A call that its tenant may make.
+/// A call that its tenant may make. It stands in the journal: what nobody may do does not begin.
 pub(crate) struct Authorized(Reservation);
 
 impl Authorized {
@@ -22,10 +22,10 @@ impl Authorized {
 }
 
 pub(crate) fn authorize(admitted: Admitted, request: &Request<'_>) -> Result<Authorized, Refused> {
-    let reservation = admitted.into_reservation();
-    match check(reservation.tenant(), request) {
-        Ok(()) => Ok(Authorized(reservation)),
-        Err(refusal) => Err(Refused::settled(reservation, refusal)),
+    let place = admitted.into_place();
+    match check(place.tenant(), request) {
+        Ok(()) => Ok(Authorized(place.begin(call(request)))),
+        Err(refusal) => Err(Refused::unbegun(place, refusal, request.era, || call(request))),
     }
 }
 

@@ -1,21 +1,25 @@
 //! A refusal that stands in the books. Only booking makes one, so none is forgotten.
 
-use partywall_ledger::{Call, Ledger, Reservation, Settlement, Throttled, Weight};
+use std::time::Duration;
+
+use partywall_ledger::{Call, Ledger, Place, Reservation, Settlement, Throttled, Weight};
 use partywall_mcp::Era;
 use partywall_tenancy::TenantContext;
 
 use crate::exchange::Exchange;
 use crate::refusal::Refusal;
 
-pub(crate) struct Refused(Refusal);
+pub(crate) struct Refused {
+    refusal: Refusal,
+    pause: Duration,
+}
 
 impl Refused {
     /// Settles a call's place as refused.
     pub(crate) fn settled(reservation: Reservation, refusal: Refusal) -> Self {
         let era = if reservation.call().era == Era::Legacy.as_str() { Era::Legacy } else { Era::Modern };
-        let status = refusal.status(era).as_u16();
-        reservation.settle(Settlement { status, ..Settlement::refused(refusal.code, &refusal.cause) });
-        Self(refusal)
+        reservation.settle(settlement(&refusal, era));
+        Self { refusal, pause: Duration::ZERO }
     }
 
     /// Books the refusal of a call that got no place.
@@ -25,8 +29,14 @@ impl Refused {
         refusal: Refusal,
         call: impl FnOnce() -> Call,
     ) -> Self {
-        ledger.deny(tenant, refusal.code, || &refusal.cause, call);
-        Self(refusal)
+        let pause = ledger.deny(tenant, refusal.code, || settlement(&refusal, Era::Modern), call);
+        Self { refusal, pause }
+    }
+
+    /// Books the refusal of a call that has a place and did not begin.
+    pub(crate) fn unbegun(place: Place, refusal: Refusal, era: Era, call: impl FnOnce() -> Call) -> Self {
+        let pause = place.deny(refusal.code, || settlement(&refusal, era), call);
+        Self { refusal, pause }
     }
 
     /// Books the refusal of a request whose message could not be read.
@@ -56,16 +66,27 @@ impl Refused {
         throttled: Throttled,
         call: impl FnOnce() -> Call,
     ) -> Self {
-        ledger.deny(tenant, throttled.code, || throttled.cause(), call);
-        Self(Refusal::throttled(throttled))
+        let pause = ledger.deny(tenant, throttled.code, || throttled.settlement(), call);
+        Self { refusal: Refusal::throttled(throttled), pause }
     }
 
     /// The task that held the call's place is gone, and the place, dropped with it, is booked as abandoned.
     pub(crate) fn lost() -> Self {
-        Self(Refusal::new(partywall_domain::RefusalCode::Internal, "the task of the call is gone"))
+        let refusal = Refusal::new(partywall_domain::RefusalCode::Internal, "the task of the call is gone");
+        Self { refusal, pause: Duration::ZERO }
+    }
+
+    /// How long its answer waits, with nothing in hand but itself.
+    pub(crate) fn pause(&self) -> Duration {
+        self.pause
     }
 
     pub(crate) fn into_refusal(self) -> Refusal {
-        self.0
+        self.refusal
     }
+}
+
+/// A refusal as the books take it, with the status that a client of this era gets.
+fn settlement(refusal: &Refusal, era: Era) -> Settlement {
+    Settlement { status: refusal.status(era).as_u16(), ..Settlement::refused(refusal.code, &refusal.cause) }
 }

@@ -1,6 +1,7 @@
 //! The life of a call, as one function whose types spell the order.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
@@ -42,8 +43,14 @@ impl Gateway {
             "call", tenant_id = %tenant.id(), request_id = %exchange.ids.request, trace_id = %exchange.ids.trace
         );
         // Pinned here, since it is long and would be copied into the span's future and again to be waited for.
-        pin!(self.serve(exchange, &endpoint.server, body, tenant)).instrument(span).await
+        let (response, pause) = pin!(self.serve(exchange, &endpoint.server, body, tenant)).instrument(span).await;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        response
     }
+
+    /// The answer, and how long it waits.
 
     async fn serve(
         &self,
@@ -51,10 +58,10 @@ impl Gateway {
         server: &str,
         body: &mut Incoming,
         tenant: TenantContext,
-    ) -> Response<ReplyBody> {
+    ) -> (Response<ReplyBody>, Duration) {
         let refuse = |refused: Refused, about| {
-            let path = exchange.parts.uri.path();
-            refused.into_refusal().into_response(&self.public_url, exchange.ids.request, path, about)
+            let (path, pause) = (exchange.parts.uri.path(), refused.pause());
+            (refused.into_refusal().into_response(&self.public_url, exchange.ids.request, path, about), pause)
         };
         let unread = |refusal: Refusal| refuse(Refused::unread(&self.ledger, &tenant, exchange, server, refusal), None);
         let limits = tenant.grant(server).map_or_else(ServerLimits::default, |grant| grant.server().limits);
@@ -68,7 +75,7 @@ impl Gateway {
             Err(refusal) => return unread(refusal),
         };
         match self.steps(&request, &tenant).await {
-            Ok(response) => response,
+            Ok(response) => (response, Duration::ZERO),
             Err(refused) => refuse(refused, Some((request.id(), request.era))),
         }
     }

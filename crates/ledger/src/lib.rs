@@ -29,7 +29,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use partywall_domain::{Outcome, RefusalCode, RequestId, TenantId, TenantName, event};
 use partywall_tenancy::{Grant, TenantConfig, TenantContext};
@@ -114,27 +114,38 @@ impl Ledger {
         match self.take(tenant, &claim) {
             Ok(place) => Ok(place.begin(call)),
             Err(throttled) => {
-                self.deny(tenant, throttled.code, || throttled.cause(), || call);
+                self.deny(tenant, throttled.code, || throttled.settlement(), || call);
                 Err(throttled)
             }
         }
     }
 
-    /// Books a refusal of a known tenant's request that never got a place, up to a rate: one that is over its limits
-    /// must not fill journal and log. What is left out is counted.
-    pub fn deny<C: AsRef<str>>(
+    /// Books a refusal of a known tenant's request that never began, up to a rate: one that is over its limits, or asks
+    /// for what it may not have, must not fill journal and log. What is left out is counted, and its answer is to wait for
+    /// so long as this returns.
+    pub fn deny(
         &self,
         tenant: &TenantContext,
         code: RefusalCode,
-        cause: impl FnOnce() -> C,
+        settlement: impl FnOnce() -> Settlement,
         call: impl FnOnce() -> Call,
-    ) {
-        let meter = self.meter(tenant.config());
+    ) -> Duration {
+        self.deny_at(&self.meter(tenant.config()), tenant, code, settlement, call)
+    }
+
+    fn deny_at(
+        &self,
+        meter: &Arc<Meter>,
+        tenant: &TenantContext,
+        code: RefusalCode,
+        settlement: impl FnOnce() -> Settlement,
+        call: impl FnOnce() -> Call,
+    ) -> Duration {
         let Some(left_out) = meter.refusals.admit(REFUSALS_BOOKED) else {
             // It is counted all the same, like those that are written down.
             meter.tally.ended(Outcome::Refused(code), 0, 0, None);
             self.0.tally.refused(code);
-            return;
+            return meter.pause(tenant.limits());
         };
         let call = call();
         if left_out > 0 {
@@ -147,8 +158,8 @@ impl Ledger {
                 count = left_out,
             );
         }
-        let settlement = Settlement::refused(code, cause().as_ref());
-        Reservation::without_place(self.clone(), meter, tenant.clone(), call).settle(settlement);
+        Reservation::without_place(self.clone(), Arc::clone(meter), tenant.clone(), call).settle(settlement());
+        Duration::ZERO
     }
 
     /// Takes room for a request's body of so many bytes.

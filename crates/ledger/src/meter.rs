@@ -1,7 +1,7 @@
 //! What one tenant uses at this moment. It lives by tenant id and outlives every change of configuration.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use partywall_domain::{Limits, RefusalCode};
 
@@ -43,6 +43,13 @@ const HANDSHAKES_IN_FLIGHT_MAX: u32 = 64;
 /// to fill a disk with. The rest is counted.
 pub(crate) const REFUSALS_BOOKED: Rate = Rate { per_second: 10, burst: 100 };
 
+/// How long the answer to a refusal waits at most. Default 1 s, in which a tenant's queue of them is as long as the calls
+/// that it may make in that time.
+const REFUSAL_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How soon refusals that are not written down are answered, at least. Default 50 a second: whoever is refused that often
+/// does not listen, and soon is no use to it.
+const REFUSALS_ANSWERED_MIN: u32 = 50;
+
 /// Bytes that a body counts at least. Default 4 KiB: what holding the shortest one costs in all.
 const BODY_BYTES_MIN: u64 = 4 << 10;
 
@@ -59,6 +66,7 @@ pub(crate) struct Meter {
     pub(crate) tools: Tools,
     pub(crate) subjects: Subjects,
     pub(crate) refusals: Sampled,
+    answers: Gcra,
     pub(crate) tally: Tally,
 }
 
@@ -142,6 +150,18 @@ impl Meter {
             }
         };
         Some((gcra, rate, Policy { name, field, quota: Quota::Rate(rate) }))
+    }
+
+    /// How long the answer to a refusal waits that is not worth a line, since its tenant is refused without end: they are
+    /// answered one after the other, as often as the tenant may call, and each after [`REFUSAL_WAIT_MAX`] at the latest.
+    /// What one tenant sends in vain must not take the time in which others are served.
+    pub(crate) fn pause(&self, limits: &Limits) -> Duration {
+        let per_second = limits.calls_per_second.max(REFUSALS_ANSWERED_MIN);
+        let queue = Rate { per_second, burst: per_second };
+        match self.answers.take(queue, now_ns()) {
+            Ok(left) => REFUSAL_WAIT_MAX * (per_second - 1 - left) / per_second,
+            Err(_) => REFUSAL_WAIT_MAX,
+        }
     }
 
     /// Takes room for a body of so many bytes. Where no other is held, one of any length may be.

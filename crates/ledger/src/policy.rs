@@ -3,6 +3,7 @@
 use partywall_domain::RefusalCode;
 
 use crate::gcra::Rate;
+use crate::settlement::Settlement;
 
 /// What a limit allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,5 +67,10 @@ impl Throttled {
     /// Why, for operators.
     pub fn cause(&self) -> String {
         format!("over `{}`", self.policy.field)
+    }
+
+    /// As the books take it.
+    pub fn settlement(&self) -> Settlement {
+        Settlement::refused(self.code, &self.cause())
     }
 }

@@ -34,14 +34,18 @@ pub(super) fn against_nginx(plan: &Plan, nginx: &Nginx, world: &World, figures: 
     Ok(())
 }
 
-/// Calls over the limit, and calls of a tool that is not granted, beside served ones.
+/// Calls over the limit, calls of a tool that is not granted and calls with a bad token, beside served ones.
 pub(super) fn refusals(plan: &Plan, world: &World, figures: &mut Figures) -> Result<()> {
     let connections = USUAL_CONNECTIONS.to_string();
     let served = world.tokens(ACTIVE)?.display().to_string();
     let throttled = world.throttled_tokens()?.display().to_string();
-    for (name, tokens, tool) in
-        [("served", &served, "echo"), ("over the limit", &throttled, "echo"), ("not granted", &served, "delete_all")]
-    {
+    let forged = world.forged_token()?.display().to_string();
+    for (name, tokens, tool) in [
+        ("served", &served, "echo"),
+        ("over the limit", &throttled, "echo"),
+        ("not granted", &served, "delete_all"),
+        ("bad token", &forged, "echo"),
+    ] {
         let url = world.url();
         let report =
             bench(plan, &[&url, "--tokens", tokens, "--connections", &connections, "--tool", tool], &[world.pid()])?;

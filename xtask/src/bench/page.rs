@@ -121,10 +121,18 @@ fn growth(text: &mut String, figures: &Figures) -> Result<()> {
     Ok(())
 }
 
+/// The calls of that table.
+const REFUSALS: [&str; 4] = ["served", "over the limit", "not granted", "bad token"];
+
 fn refusals(text: &mut String, figures: &Figures) -> Result<()> {
-    writeln!(text, "\n## Refusals\n\n{USUAL_CONNECTIONS} connections. Target: at most half of a served call.\n")?;
+    writeln!(
+        text,
+        "\n## Refusals\n\n{USUAL_CONNECTIONS} connections. Target: at most half of a served call. What is over the limit is over that of a \
+         tool,\nin tenants that may call so often that no answer waits. The bad token is forged, and its address soon over the\n\
+         failures it may have.\n"
+    )?;
     writeln!(text, "| call | µs per call | to a served one |\n|---|---|---|")?;
-    for name in ["served", "over the limit", "not granted"] {
+    for name in REFUSALS {
         let ratio = figures.ratio(&format!("{name}: cpu"), "served: cpu");
         writeln!(text, "| {name} | {} | {} |", shown(figures.of(&format!("{name}: cpu")), 1), shown(ratio, 2))?;
     }

@@ -89,6 +89,15 @@ impl World {
         self.some_tokens("throttled", THROTTLED_FROM, THROTTLED)
     }
 
+    /// A file with a token that nobody signed.
+    pub(super) fn forged_token(&self) -> Result<PathBuf> {
+        let path = self.folder.join("token-forged");
+        let all = self.read("tokens")?;
+        let (signed, _) = all.lines().next().and_then(|token| token.rsplit_once('.')).context("there are no tokens")?;
+        fs::write(&path, format!("{signed}.{}", "A".repeat(342)))?;
+        Ok(path)
+    }
+
     fn some_tokens(&self, name: &str, from: u32, count: u32) -> Result<PathBuf> {
         let path = self.folder.join(format!("tokens-{name}-{count}"));
         let all = self.read("tokens")?;
@@ -169,8 +178,9 @@ fn documents(jwks: &str, upstream: &str, tenants: u32) -> String {
 "plan":{{"bench":{{"limits":{{"calls_per_second":1000000,"calls_burst":1000000,"calls_in_flight_max":10000}},
 "servers":{{"echo":{{"placement":"shared","tools":{{"allow":["echo","read_*"],"deny":["delete_*"]}},
 "tool_limits":{{"echo":{{"calls_per_second":1000000,"calls_burst":1000000,"calls_in_flight_max":10000}}}}}}}}}},
-"throttled":{{"limits":{{"calls_per_second":1,"calls_burst":1}},
-"servers":{{"echo":{{"placement":"shared","tools":{{"allow":["echo","read_*"],"deny":["delete_*"]}}}}}}}}}},
+"throttled":{{"limits":{{"calls_per_second":1000000,"calls_burst":1000000,"calls_in_flight_max":10000}},
+"servers":{{"echo":{{"placement":"shared","tools":{{"allow":["echo","read_*"],"deny":["delete_*"]}},
+"tool_limits":{{"echo":{{"calls_per_second":1,"calls_burst":1}}}}}}}}}}}},
 "tenant":{{"#
     );
     for number in 0..tenants {

@@ -25,7 +25,11 @@ const NOISY: usize = 15;
 const MAY_PER_SECOND: u32 = 5;
 const TIMES: u32 = 100;
 /// Connections of each noisy tenant. Each sends its share at its pace, or as fast as it is answered.
-const CONNECTIONS: u32 = 2;
+const CONNECTIONS: u32 = 32;
+/// How often a noisy tenant is refused in a second at most, and at first, whatever it offers: what is written down, and what
+/// is answered after a pause.
+const REFUSED_PER_SECOND: usize = 10 + 50;
+const REFUSED_AT_FIRST: usize = 100 + 50;
 /// Calls of the quiet one, alone and beside the noise, unless the variable says otherwise.
 const CALLS: usize = 100;
 const CALLS_VARIABLE: &str = "PARTYWALL_SOAK_CALLS";
@@ -70,11 +74,14 @@ async fn fifteen_noisy_tenants_cost_the_quiet_one_no_call() {
         at(&beside, 99),
         at(&beside, 99).as_secs_f64() / at(&alone, 99).as_secs_f64(),
     );
-    println!("noise in {took_s} s: {served} served, {refused} refused");
+    let offered = NOISY * (MAY_PER_SECOND * TIMES) as usize * took_s;
+    println!("noise in {took_s} s: {offered} offered, {served} served, {refused} refused");
     assert!(refused > served, "the noise was no noise: {served} served, {refused} refused");
     // The bursts, and what came back since; a second more for the time between the last look and the stop.
     let most = NOISY * MAY_PER_SECOND as usize * (2 + took_s + 2);
     assert!(served <= most, "{served} served, {most} may be");
+    let most = NOISY * (REFUSED_AT_FIRST + REFUSED_PER_SECOND * (took_s + 2));
+    assert!(refused <= most, "{refused} refused, {most} may be");
 }
 
 fn documents(fixture: &Fixture, issuer: &Issuer) -> String {

@@ -95,7 +95,12 @@ fn what_never_got_a_place_is_booked_all_the_same() {
     let acme = house.acme(&json!({ "calls_in_flight_max": 1 }));
     let denied = call(Weight::Call);
     let request = denied.ids.request;
-    house.ledger.deny(&acme, RefusalCode::UnknownTool, || "tool `drop` is not granted", || denied);
+    house.ledger.deny(
+        &acme,
+        RefusalCode::UnknownTool,
+        || Settlement::refused(RefusalCode::UnknownTool, "tool `drop` is not granted"),
+        || denied,
+    );
     let entries = house.ledger.find(request).unwrap();
     assert_eq!(entries.len(), 1);
     assert_eq!((entries[0].kind.as_str(), entries[0].outcome.as_deref()), ("ended", Some("refused")));

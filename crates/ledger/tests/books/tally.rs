@@ -38,7 +38,12 @@ fn every_end_is_counted_once_and_for_its_tenant() {
     drop(take(Weight::Call).unwrap());
     let held = [take(Weight::Call).unwrap(), take(Weight::Call).unwrap(), take(Weight::Stream).unwrap()];
     assert!(take(Weight::Call).is_err(), "a third one in flight is refused");
-    house.ledger.deny(&acme, RefusalCode::ParseError, || "", || call(Weight::Free));
+    house.ledger.deny(
+        &acme,
+        RefusalCode::ParseError,
+        || Settlement::refused(RefusalCode::ParseError, ""),
+        || call(Weight::Free),
+    );
 
     let expected = Sums {
         answered: 1,
