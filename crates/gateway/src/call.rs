@@ -51,7 +51,6 @@ impl Gateway {
     }
 
     /// The answer, and how long it waits.
-
     async fn serve(
         &self,
         exchange: &Exchange,

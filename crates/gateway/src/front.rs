@@ -130,7 +130,7 @@ impl Gateway {
             code: refusal.code,
             cause: &refusal.cause,
             target: &exchange.target(),
-            tenant: refusal.suspended,
+            tenant: refusal.suspended_tenant(),
         });
         let about = id.map(|id| (Some(id), Era::Modern));
         refusal.into_response(&self.public_url, exchange.ids.request, exchange.parts.uri.path(), about)

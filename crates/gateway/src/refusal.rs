@@ -20,13 +20,13 @@ pub(crate) struct Refusal {
     pub(crate) code: RefusalCode,
     /// For operators; never sent.
     pub(crate) cause: String,
-    /// The tenant, where the refusal is that it is suspended.
-    pub(crate) suspended: Option<TenantId>,
     detail: Detail,
 }
 
 enum Detail {
     None,
+    /// Who is suspended.
+    Suspended(TenantId),
     /// The scopes that would do, as the caller's issuer calls them.
     Scopes(String),
     /// What the caller asked for, which it may be told again.
@@ -44,11 +44,12 @@ enum Detail {
 
 impl Refusal {
     pub(crate) fn new(code: RefusalCode, cause: impl Into<String>) -> Self {
-        Self { code, cause: cause.into(), suspended: None, detail: Detail::None }
+        Self { code, cause: cause.into(), detail: Detail::None }
     }
 
     pub(crate) fn suspended(tenant: TenantId) -> Self {
-        Self { suspended: Some(tenant), ..Self::new(RefusalCode::Suspended, "the tenant is suspended") }
+        let detail = Detail::Suspended(tenant);
+        Self { detail, ..Self::new(RefusalCode::Suspended, "the tenant is suspended") }
     }
 
     /// Lacks one of the scopes that are `needed`; its issuer can be asked for them as `asked`.
@@ -88,6 +89,11 @@ impl Refusal {
     /// Whether the caller's token is good, and what it lacks is a tenant.
     pub(crate) fn knows_caller(&self) -> bool {
         matches!(self.code, RefusalCode::UnknownTenant | RefusalCode::Suspended)
+    }
+
+    /// The tenant, where the refusal is that it is suspended.
+    pub(crate) fn suspended_tenant(&self) -> Option<TenantId> {
+        if let Detail::Suspended(tenant) = self.detail { Some(tenant) } else { None }
     }
 
     /// The answer to a request on `path`. `about` is the message's id and era, where there is one.
