@@ -71,8 +71,8 @@ impl Process {
         self.0.try_wait().is_ok_and(|status| status.is_some())
     }
 
-    /// Asks it to end and waits until it has.
-    pub(crate) fn end(mut self) {
+    /// Asks it to end, and with it what it started, and waits until it has.
+    pub(crate) fn end(&mut self) {
         let _ = Command::new("kill").arg(self.id().to_string()).status();
         let _ = self.0.wait();
     }

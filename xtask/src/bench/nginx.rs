@@ -38,6 +38,13 @@ impl Nginx {
     }
 }
 
+impl Drop for Nginx {
+    /// A master that is killed leaves its workers behind.
+    fn drop(&mut self) {
+        self.process.end();
+    }
+}
+
 /// An address of this machine that nobody listens on at the moment.
 pub(super) fn free_address() -> Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
