@@ -61,14 +61,14 @@ fn measure(tenants: usize) -> Result<String> {
     let data = Folder::new(tenants)?;
     let (fixture, upstream) = Process::start(&mut released("fixture"), "listening on ")?;
     {
-        let (filled, admin, _) = serve(&data.0)?;
+        let (mut filled, admin, _) = serve(&data.0)?;
         admin.apply(&PLATFORM.replace("FIXTURE", upstream.trim()))?;
         for first in (0..tenants).step_by(AT_ONCE_MAX) {
             admin.apply(&documents(first..tenants.min(first + AT_ONCE_MAX)))?;
         }
         filled.end();
     }
-    let (process, admin, start) = serve(&data.0)?;
+    let (mut process, admin, start) = serve(&data.0)?;
     // What the start needed and gave back goes back to the system a little later.
     std::thread::sleep(Duration::from_secs(2));
     let (resident, peak) = (memory(process.id(), "VmRSS:")?, memory(process.id(), "VmHWM:")?);

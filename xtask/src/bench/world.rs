@@ -55,7 +55,7 @@ impl World {
 
     /// The same, started anew: its memory is that of a start, not of an apply.
     fn restarted(self, tenants: u32, figures: &mut Figures) -> Result<Self> {
-        let Self { process, address, folder } = self;
+        let Self { mut process, address, folder } = self;
         process.end();
         let began = Instant::now();
         let world = Self { process: serve(&folder, &address)?, address, folder };
