@@ -109,7 +109,7 @@ impl Assembly {
         let signer = signer(&public_url, &keys, &store, &authority)?;
         let running = running(&plan.data, &public_url, &admin, issuer.as_ref())?;
         let issuers_keys = Arc::new(HttpKeySource::new(vec![listening, admin.local_addr()?]));
-        let instances = instances::Starting::new(&plan.data, plan.instances, &ledger).await?;
+        let instances = instances::Starting::new(&plan.data, plan.instances, &ledger, follower.snapshot()).await?;
         let gateway = Arc::new(Gateway::new(partywall_gateway::Parts {
             snapshot: follower.snapshot(),
             ledger: ledger.clone(),

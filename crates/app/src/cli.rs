@@ -321,6 +321,8 @@ pub(crate) enum LogEvent {
     Ended,
     /// Somebody was refused before a tenant was known
     Stranger,
+    /// An instance of a tenant's own started, used something, or ended
+    Instance,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

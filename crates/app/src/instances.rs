@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use arc_swap::ArcSwap;
 use partywall_domain::event;
 use partywall_gateway::{Gateway, Tier};
 use partywall_ledger::Ledger;
@@ -16,6 +17,7 @@ use partywall_supervisor::Line;
 use partywall_supervisor::driver::{Cause, End};
 use partywall_supervisor::process::{ProcessDriver, ProcessSettings};
 use partywall_supervisor::supervisor::{InstanceInfo, Settings, Watch};
+use partywall_tenancy::Snapshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::data::Data;
@@ -36,12 +38,17 @@ pub(crate) struct Starting {
 
 impl Starting {
     /// The process tier, with its state in the data folder.
-    pub(crate) async fn new(data: &Data, settings: Settings, ledger: &Ledger) -> anyhow::Result<Self> {
+    pub(crate) async fn new(
+        data: &Data,
+        settings: Settings,
+        ledger: &Ledger,
+        snapshot: Arc<ArcSwap<Snapshot>>,
+    ) -> anyhow::Result<Self> {
         let driver = Arc::new(driver(&data.path().join("instances")).await?);
         if driver.orphans() > 0 {
             tracing::warn!(event = event::ORPHANS_ENDED, count = driver.orphans());
         }
-        let measured = Arc::new(Measured::new(ledger.clone()));
+        let measured = Arc::new(Measured::new(ledger.clone(), snapshot));
         Ok(Self { driver, said: Arc::default(), measured, settings })
     }
 
@@ -104,9 +111,9 @@ impl Watch for Logged {
     }
 
     fn ended(&self, instance: &InstanceInfo, end: &End, lived: Duration) {
-        self.keep(instance, &format!("({})", end.cause));
+        self.keep(instance, &format!("({end})"));
         let usage = &end.usage;
-        self.measured.ended(instance, usage);
+        self.measured.ended(instance, end);
         tracing::info!(
             event = event::INSTANCE_ENDED,
             tenant_id = whose(instance),

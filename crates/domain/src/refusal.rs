@@ -96,6 +96,10 @@ pub enum RefusalCode {
     NoCredential,
     /// The tenant's instance does not start, or keeps dying.
     InstanceDown,
+    /// The tenant's instance ended within the call.
+    InstanceEnded,
+    /// The tenant's instance took more memory than it may have within the call.
+    InstanceOutOfMemory,
     /// The upstream could not be reached.
     UpstreamUnreachable,
     /// The upstream did not answer in time.
@@ -149,6 +153,8 @@ impl RefusalCode {
         Self::Busy,
         Self::NoCredential,
         Self::InstanceDown,
+        Self::InstanceEnded,
+        Self::InstanceOutOfMemory,
         Self::UpstreamUnreachable,
         Self::UpstreamTimeout,
         Self::UpstreamInvalid,
@@ -219,6 +225,8 @@ impl RefusalCode {
                 (503, own(503), "no_credential", "the credential for this server is missing; ask your administrator")
             }
             Self::InstanceDown => (503, own(503), "instance_down", "the server does not start; its operator knows why"),
+            Self::InstanceEnded => (502, own(502), "instance_ended", "the server ended before it answered"),
+            Self::InstanceOutOfMemory => (502, own(502), "instance_out_of_memory", "the server took too much memory"),
             Self::UpstreamUnreachable => (502, own(502), "upstream_unreachable", "the server cannot be reached"),
             Self::UpstreamTimeout => (504, own(504), "upstream_timeout", "the server did not answer in time"),
             Self::UpstreamInvalid => (502, own(502), "upstream_invalid", "the server's answer cannot be passed on"),

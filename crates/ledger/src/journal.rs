@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 
 use partywall_domain::{RequestId, event};
 
-pub use entry::Entry;
+pub use entry::{Entry, InstanceSpent};
 pub(crate) use line::Common;
 pub use tail::Tail;
 

@@ -39,7 +39,7 @@ pub use busiest::Busiest;
 pub use call::{Call, Ids, Weight};
 pub use gcra::Rate;
 pub use hold::{Claim, Room};
-pub use journal::{Entry, JournalError, Tail};
+pub use journal::{Entry, InstanceSpent, JournalError, Tail};
 pub use meter::Left;
 pub use place::Place;
 pub use policy::{Policy, Quota, Standing, Throttled};
@@ -165,6 +165,11 @@ impl Ledger {
     /// Takes room for a request's body of so many bytes.
     pub fn hold_body(&self, tenant: &TenantContext, bytes: u64) -> Result<Room, Throttled> {
         Room::take(self, tenant, bytes)
+    }
+
+    /// Writes down what an instance used: its tenant's entries are together all that its instances used.
+    pub fn book_instance(&self, spent: &InstanceSpent<'_>) {
+        self.0.journal.append(&Entry::of_instance(spent));
     }
 
     /// Counts what instances of a tenant used. A tenant that never called has none.

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use partywall_domain::{Outcome, RefusalCode};
+use serde::{Deserialize, Serialize};
 
 /// Upper bounds of a histogram's buckets, in microseconds: fixed, so that nodes and versions can be summed, from what the
 /// gateway itself takes (tens of microseconds) to what clients wait for at most (a minute).
@@ -28,7 +29,8 @@ pub(crate) struct Parts {
 }
 
 /// What instances of a tenant used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct InstanceUse {
     /// Times that one was started.
     pub starts: u64,
@@ -78,6 +80,12 @@ impl InstanceTally {
 }
 
 impl InstanceUse {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        self.with(other, &u64::saturating_add)
+    }
+
     fn with(self, other: Self, of: &impl Fn(u64, u64) -> u64) -> Self {
         Self {
             starts: of(self.starts, other.starts),

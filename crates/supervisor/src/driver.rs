@@ -98,6 +98,16 @@ pub struct End {
     pub usage: Usage,
 }
 
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.cause.fmt(f)?;
+        match self.usage.processes_refused {
+            Some(times) if times > 0 => write!(f, "; it was refused a process {times} times, beyond its limit"),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Why an instance ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {

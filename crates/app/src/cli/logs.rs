@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use partywall_ledger::{Entry, Tail};
+use partywall_ledger::{Entry, InstanceUse, Tail};
 
 use super::{Format, LogEvent, Logs, print};
 use crate::data::Data;
@@ -70,14 +70,25 @@ fn line(entry: &Entry) -> String {
         (Some(outcome), None) => outcome,
         (None, None) => &entry.kind,
     };
-    let words = [entry.server.as_str(), &entry.method, entry.name.as_deref().unwrap_or_default()];
+    let name = entry.name.as_ref().or(entry.instance.as_ref());
+    let words = [entry.server.as_str(), &entry.method, name.map(String::as_str).unwrap_or_default()];
     let what: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
     let took = entry.duration_us.map(|us| format!("{}.{:03} ms", us / 1_000, us % 1_000));
     let who = if entry.subject.is_empty() { "-" } else { &entry.subject };
-    let last = [Some(entry.request_id.clone()), took, entry.cause.clone()];
-    let last: Vec<_> = last.into_iter().flatten().collect();
+    let last = [Some(entry.request_id.clone()), took, entry.used.as_ref().map(spent), entry.cause.clone()];
+    let last: Vec<_> = last.into_iter().flatten().filter(|text| !text.is_empty()).collect();
     let at = entry.at.get(..23).unwrap_or(&entry.at);
     row(&[at, tenant, outcome, &what.join(" "), who].map(str::to_owned), &last.join("  "))
+}
+
+/// What an instance used, for people.
+fn spent(used: &InstanceUse) -> String {
+    if used.starts > 0 {
+        return "started".to_owned();
+    }
+    let seconds = |us: u64| format!("{}.{:03} s", us / 1_000_000, us % 1_000_000 / 1_000);
+    let mib_s = used.memory_byte_s >> 20;
+    format!("ran {}, CPU {}, memory {mib_s} MiB s", seconds(used.lived_us), seconds(used.cpu_us))
 }
 
 fn row(cells: &[String; 5], last: &str) -> String {

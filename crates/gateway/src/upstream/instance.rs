@@ -12,6 +12,7 @@ use partywall_domain::{InstancePer, Outcome, RefusalCode, SecretName};
 use partywall_ledger::{Reservation, Settlement};
 use partywall_mcp::{Envelope, Era, Message, Method, SESSION_ID, modern_status};
 use partywall_secrets::SecretKeys;
+use partywall_supervisor::driver::Cause;
 use partywall_supervisor::launch::Launch;
 use partywall_supervisor::supervisor::StartError;
 use partywall_tenancy::{Owned, SealKeys, TenantContext};
@@ -28,6 +29,10 @@ use crate::seat::Seat;
 use crate::stdio::{Answer, Call, Owner, Seal, Ticket, Turned};
 use crate::told;
 use crate::visitor::Visitor;
+
+/// For an instance that closed its output to be gone. Default 2 s: what it had of the host is given back by then, and the
+/// caller waits for a reason it would otherwise never learn.
+const END_KNOWN_AFTER: Duration = Duration::from_secs(2);
 
 pub(crate) async fn call(
     gateway: &Gateway,
@@ -164,9 +169,7 @@ impl Asking {
         let seal = seal(self.reservation.tenant(), &self.seal, &self.server, &held.info().id);
         let answer = tokio::time::timeout(patience, Answer::of(call, self.id.as_deref(), seal)).await;
         match answer {
-            Ok(Answer::Gone) => {
-                Err(Refusal::new(RefusalCode::UpstreamUnreachable, "the instance ended within the call"))
-            }
+            Ok(Answer::Gone) => Err(ended(held).await),
             Ok(answer) => Ok(answer),
             Err(_) => Err(Refusal::new(RefusalCode::UpstreamTimeout, "no answer within `answer_timeout_ms`")),
         }
@@ -201,6 +204,16 @@ fn not_had(why: &StartError) -> Refusal {
         StartError::TimedOut(_) | StartError::Broken { .. } | StartError::Refused(_) => RefusalCode::InstanceDown,
     };
     Refusal::new(code, why.to_string())
+}
+
+/// Why the instance that had the call has ended.
+async fn ended(held: &Held) -> Refusal {
+    let (code, how) = match tokio::time::timeout(END_KNOWN_AFTER, held.ended()).await {
+        Ok(end) if end.cause == Cause::OutOfMemory => (RefusalCode::InstanceOutOfMemory, end.to_string()),
+        Ok(end) => (RefusalCode::InstanceEnded, end.to_string()),
+        Err(_) => (RefusalCode::InstanceEnded, "it closed its output and runs on".to_owned()),
+    };
+    Refusal::new(code, format!("the instance ended within the call: {how}"))
 }
 
 /// Why the instance's channel does not take a message.

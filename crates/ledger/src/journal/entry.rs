@@ -1,15 +1,33 @@
 //! One line of the journal. A wire type: the only thing of the ledger that is serialised.
 
-use partywall_domain::Outcome;
+use partywall_domain::{Outcome, ServerName, TenantId, TenantName};
 use serde::{Deserialize, Serialize};
 
 use crate::strangers::Stranger;
+use crate::tally::InstanceUse;
 
-/// A journal entry: a call's beginning, its end, or a refusal before a tenant was known.
+/// What an instance used since it was written down last.
+#[derive(Clone, Copy, Debug)]
+pub struct InstanceSpent<'a> {
+    /// Whose it is; none of one that serves all tenants.
+    pub tenant: Option<TenantId>,
+    /// The tenant's name; none of one that is gone.
+    pub name: Option<&'a TenantName>,
+    /// The server.
+    pub server: &'a ServerName,
+    /// The instance's id.
+    pub instance: &'a str,
+    /// What it used.
+    pub used: InstanceUse,
+    /// Why it ended, if it did.
+    pub ended: Option<&'a str>,
+}
+
+/// A journal entry: a call's beginning, its end, a refusal before a tenant was known, or what an instance used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Entry {
-    /// `began`, `ended` or `stranger`.
+    /// `began`, `ended`, `stranger` or `instance`.
     pub kind: String,
     /// When it was written (RFC 3339).
     pub at: String,
@@ -64,6 +82,12 @@ pub struct Entry {
     /// Microseconds of these that it waited for its turn at the upstream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queued_us: Option<u64>,
+    /// The instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// What it used since its entry before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used: Option<InstanceUse>,
 }
 
 impl Entry {
@@ -79,6 +103,20 @@ impl Entry {
             refusal: Some(stranger.code.as_str().to_owned()),
             cause: Some(stranger.cause.to_owned()),
             status: Some(stranger.code.status()),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn of_instance(spent: &InstanceSpent<'_>) -> Self {
+        Self {
+            kind: "instance".to_owned(),
+            at: now(),
+            tenant_id: spent.tenant.map(|id| id.to_string()),
+            tenant: spent.name.map(|name| name.as_str().to_owned()),
+            server: spent.server.to_string(),
+            cause: spent.ended.map(ToOwned::to_owned),
+            instance: Some(spent.instance.to_owned()),
+            used: Some(spent.used),
             ..Self::default()
         }
     }

@@ -198,13 +198,14 @@ impl<C: Connect> Cell<C> {
         let instance = inside.instances.get_mut(&generation);
         let granted = instance.and_then(|instance| {
             let connection = instance.connection.clone()?;
+            let control = Arc::clone(instance.control.as_ref()?);
             instance.leases += 1;
-            Some((connection, instance.info.clone()))
+            Some((connection, control, instance.info.clone()))
         });
         // The slot grants only what said it was ready, and that has its connection by then.
-        let (connection, info) = granted.ok_or(StartError::TooMany)?;
+        let (connection, control, info) = granted.ok_or(StartError::TooMany)?;
         let lender: Arc<dyn Lender> = Arc::<Self>::clone(self);
-        Ok(Lease { connection, info, lender, generation })
+        Ok(Lease { connection, info, control, lender, generation })
     }
 
     /// Looks at one instance.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::InstanceInfo;
+use crate::driver::{Control, End};
 use crate::slot::Generation;
 
 /// A call's hold on an instance. While it stands the instance is in use; dropping it gives the instance back.
@@ -12,6 +13,7 @@ use crate::slot::Generation;
 pub struct Lease<T> {
     pub(super) connection: T,
     pub(super) info: InstanceInfo,
+    pub(super) control: Arc<dyn Control>,
     pub(super) lender: Arc<dyn Lender>,
     pub(super) generation: Generation,
 }
@@ -30,6 +32,11 @@ impl<T> Lease<T> {
     /// Which instance.
     pub fn info(&self) -> &InstanceInfo {
         &self.info
+    }
+
+    /// Waits for the instance's end, and says how it was.
+    pub async fn ended(&self) -> End {
+        self.control.ended().await
     }
 }
 

@@ -93,7 +93,7 @@ async fn live<C: Connect>(
     let words = cell.with(generation, |instance| instance.last.lines()).unwrap_or_default();
     cell.house.watch.ended(info, &end, now().saturating_duration_since(began));
     let said = words.last().map(|line| format!("; it said last: {line}")).unwrap_or_default();
-    let trouble = format!("{}{}{said}", failed.as_ref().map(|why| format!("{why}: ")).unwrap_or_default(), end.cause);
+    let trouble = format!("{}{}{said}", failed.as_ref().map(|why| format!("{why}: ")).unwrap_or_default(), end);
     let event = if failed.is_some() { Event::Failed(generation) } else { Event::Died(generation) };
     cell.gone(generation, Some(trouble), event);
     cell.apply(Event::Died(generation));

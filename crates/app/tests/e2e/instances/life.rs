@@ -78,6 +78,59 @@ async fn what_instances_used_is_counted_for_their_tenant() {
     }
 }
 
+/// Everything that the journal has of instances, of one tenant.
+fn booked(world: &World, tenant: &str) -> Vec<Value> {
+    let told = world.run(&["logs", "--event", "instance", "--tenant", tenant, "--lines", "1000", "--output", "json"]);
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    String::from_utf8(told.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_journal_has_all_that_instances_used() {
+    let world = World::demo();
+    world.must_apply(&Boxed::fixture("both").documents());
+    for _ in 0..2 {
+        assert_eq!(echo(&world, "acme", "ann").await.status, 200);
+        let instance = listed(&world)[0]["id"].as_str().unwrap().to_owned();
+        assert!(world.run(&["instance", "stop", &instance]).status.success());
+        until("it has ended", || listed(&world).is_empty().then_some(())).await;
+    }
+    let entries = until("all is written", || Some(booked(&world, "acme")).filter(|entries| entries.len() == 4)).await;
+    let sum = |what: &str| entries.iter().map(|entry| entry["used"][what].as_f64().unwrap()).sum::<f64>();
+    let same = |counted: f64, written: f64| (counted - written).abs() <= counted.abs() * 1e-6;
+    assert!(same(used(&world, "acme", "starts").await, sum("starts")) && same(sum("starts"), 2.0), "{entries:?}");
+    for (metric, field, unit) in
+        [("cpu_seconds", "cpu_us", 1e6), ("seconds", "lived_us", 1e6), ("memory_byte_seconds", "memory_byte_s", 1.0)]
+    {
+        let counted = used(&world, "acme", metric).await;
+        assert!(counted > 0.0 && same(counted, sum(field) / unit), "{metric}: {counted}, {entries:?}");
+    }
+    let ends: Vec<_> = entries.iter().filter_map(|entry| entry["cause"].as_str()).collect();
+    assert_eq!(ends.len(), 2, "{entries:?}");
+    assert!(entries.iter().all(|entry| entry["server"] == "boxed" && entry["instance"].is_string()), "{entries:?}");
+    assert!(booked(&world, "globex").is_empty(), "nobody else's");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_is_cut_off_by_a_limit_is_told_which() {
+    let world = World::demo();
+    world.must_apply(&Boxed::fixture("both").with_command("limits = { memory_bytes = 100663296 }").documents());
+    let take = |mib: u64| {
+        let params = json!({"name": "take_memory", "arguments": {"mib": mib}});
+        Ask::modern(&world.url("boxed"), &world.token("acme", "ann"), "tools/call", params)
+    };
+    assert_eq!(take(1).send().await.status, 200);
+    let answer = take(4096).send().await;
+    assert_eq!(answer.status, 502, "{answer:?}");
+    let told = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert_eq!(told, "the server took too much memory");
+    let line = until("the refusal is logged", || world.log_lines("instance_out_of_memory").pop()).await;
+    assert!(line["cause"].as_str().unwrap().contains("took more memory than its limit"), "{line}");
+    let said = world.run(&["instance", "logs", "boxed", "--tenant", "acme"]);
+    assert!(String::from_utf8(said.stdout).unwrap().contains("(took more memory than its limit)"));
+    assert_eq!(take(1).send().await.status, 200, "the next call starts another");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_keeps_dying_is_refused_and_its_words_are_kept() {
     let world = World::demo();
