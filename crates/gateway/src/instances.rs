@@ -8,6 +8,7 @@ use partywall_supervisor::driver::{BoxFuture, Driver, Io};
 use partywall_supervisor::supervisor::{self, Connect, InstanceInfo, Lease, Supervisor, Watch};
 use partywall_tenancy::Snapshot;
 
+use crate::cold::Answers;
 use crate::stdio::{Connection, Options, Owner, Questions, Settings};
 
 /// The instances of this node.
@@ -28,14 +29,15 @@ pub struct Tier {
 /// Speaks MCP with an instance until it answers.
 pub struct Speaks {
     snapshot: Arc<ArcSwap<Snapshot>>,
+    answers: Arc<Answers>,
 }
 
 /// What calls use of an instance. It is a handle: cheap to clone, and the same instance.
 pub type Spoken = Connection<Owner>;
 
 impl Speaks {
-    pub(crate) fn new(snapshot: Arc<ArcSwap<Snapshot>>) -> Self {
-        Self { snapshot }
+    pub(crate) fn new(snapshot: Arc<ArcSwap<Snapshot>>, answers: Arc<Answers>) -> Self {
+        Self { snapshot, answers }
     }
 
     /// How the server's document says that an instance is spoken to.
@@ -60,11 +62,11 @@ impl Connect for Speaks {
     type Connection = Spoken;
 
     fn connect(&self, instance: &InstanceInfo, io: Io) -> BoxFuture<'static, Result<Spoken, String>> {
-        let settings = self.settings(instance);
+        let (settings, changes) = (self.settings(instance), self.answers.changes(&instance.key));
         Box::pin(async move {
             match io {
                 Io::Stdio { input, output } => {
-                    let connection = Connection::open(input, output, settings);
+                    let connection = Connection::open(input, output, settings, changes);
                     connection.ready().await.map(|_| connection)
                 }
                 Io::Unix(_) => Err("HTTP over a private socket is not served".to_owned()),

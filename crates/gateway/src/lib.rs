@@ -27,6 +27,7 @@ mod reply;
 // What the steps stand on.
 mod addresses;
 mod booked;
+mod cold;
 mod cors;
 mod ended;
 mod endpoint;
@@ -71,6 +72,7 @@ pub use said::SaidBook;
 pub use upstream::{Probe, ProbeError, Signer};
 
 use addresses::Addresses;
+use cold::Answers;
 use ended::Ended;
 use enter::VERIFICATIONS_MAX;
 use pool::Pools;
@@ -124,6 +126,8 @@ pub struct Gateway {
     verifications: Semaphore,
     /// Sessions of instances that their clients ended.
     ended: Ended,
+    /// What instances answered to lists, for while they do not run.
+    answers: Arc<Answers>,
     /// Connections to upstreams, a pool per tenant.
     pools: Pools,
     /// Cancelled when the node drains: long-lived streams end then.
@@ -133,7 +137,8 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway of these parts. With a tier it lives on the runtime that this is called on.
     pub fn new(parts: Parts) -> Self {
-        let speaks = Speaks::new(Arc::clone(&parts.snapshot));
+        let answers = Arc::new(Answers::default());
+        let speaks = Speaks::new(Arc::clone(&parts.snapshot), Arc::clone(&answers));
         let instances = parts.tier.map(|tier| Supervisor::new(tier.driver, speaks, tier.watch, tier.settings));
         Self {
             snapshot: parts.snapshot,
@@ -149,6 +154,7 @@ impl Gateway {
             verified: Verified::default(),
             verifications: Semaphore::new(VERIFICATIONS_MAX as usize),
             ended: Ended::default(),
+            answers,
             pools: Pools::new(parts.upstream_tls),
             draining: CancellationToken::new(),
         }

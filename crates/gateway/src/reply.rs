@@ -80,11 +80,11 @@ pub(crate) enum Source {
 /// What an instance says in a call, and the hold on it for so long.
 pub(crate) struct Events {
     messages: Messages<Owner>,
-    _held: Held,
+    _held: Option<Held>,
 }
 
 impl Events {
-    pub(crate) fn new(messages: Messages<Owner>, held: Held) -> Self {
+    pub(crate) fn new(messages: Messages<Owner>, held: Option<Held>) -> Self {
         Self { messages, _held: held }
     }
 }

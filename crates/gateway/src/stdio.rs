@@ -16,7 +16,7 @@ mod tests;
 mod ticket;
 
 pub use body::{Answer, Messages, Seal};
-pub use connection::{Call, Connection, Settings};
+pub use connection::{Call, Changes, Connection, Settings};
 pub use owner::Owner;
 pub use partywall_mcp::stdio::{Client, Described, Dropped, Failure, Options, Questions, Reply, Turned};
 pub use ticket::Ticket;

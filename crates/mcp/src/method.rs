@@ -23,7 +23,7 @@ pub enum Class {
 macro_rules! methods {
     ($($variant:ident = $text:literal, $class:ident;)*) => {
         /// A JSON-RPC method of MCP.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Method {
             $(#[doc = concat!("`", $text, "`")] $variant,)*
             /// Any other.

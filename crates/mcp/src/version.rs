@@ -4,7 +4,7 @@ use crate::envelope::{Envelope, Message};
 use crate::method::Method;
 
 /// How a peer speaks: `modern` is stateless, with `_meta` in each request; `legacy` begins with `initialize`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Era {
     /// 2026-07-28.
     Modern,

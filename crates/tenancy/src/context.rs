@@ -84,8 +84,8 @@ impl TenantContext {
         self.grant(server.as_str()).map(|_| InstanceKey::of(&self.principal, self.id(), server, scope))
     }
 
-    /// The tenant as configured.
-    pub fn config(&self) -> &TenantConfig {
+    /// The tenant as configured: the same one for as long as nothing of it has changed.
+    pub fn config(&self) -> &Arc<TenantConfig> {
         &self.config
     }
 }

@@ -88,6 +88,19 @@ impl Node {
         assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
     }
 
+    /// The instances that there are.
+    pub(crate) fn instances(&self) -> Vec<Value> {
+        let output = self.instance(&["list", "--output", "json"]);
+        let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        listed["instances"].as_array().unwrap().clone()
+    }
+
+    /// Runs `partywall instance`.
+    pub(crate) fn instance(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(PARTYWALL);
+        command.arg("instance").args(arguments).arg("--data").arg(self.data()).output().unwrap()
+    }
+
     /// A token of `issuer`, noted as a secret, so that the check of log lines looks for it.
     pub(crate) fn token(&self, issuer: &Issuer, tenant: &str, subject: &str) -> String {
         let claims = issuer.claims(&format!("{PUBLIC}/mcp")).tenant(tenant).subject(subject);

@@ -80,7 +80,7 @@ impl World {
         self.run_with(&["secret", "set", tenant, name], value)
     }
 
-    fn must_set(&self, tenant: &str, name: &str, value: &str) {
+    pub(crate) fn must_set(&self, tenant: &str, name: &str, value: &str) {
         let output = self.set(tenant, name, value);
         assert!(output.status.success(), "{}", all(&output));
     }

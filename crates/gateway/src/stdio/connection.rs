@@ -1,6 +1,7 @@
 //! The handle to an instance's channel.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -11,9 +12,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::commands::{Command, Taken};
 use super::mailbox::{Receiver, mailbox};
 use super::pump::Pump;
+use crate::cold::AsOf;
 
 /// Requests that wait for the task. Default 256: it takes one in microseconds.
 const COMMANDS_MAX: usize = 256;
+
+/// How often the instances of one place said that their lists are others. Shared by all that run one after the other.
+pub type Changes = Arc<AtomicU64>;
 
 /// How an instance is spoken to.
 #[derive(Clone, Copy, Debug)]
@@ -42,25 +47,28 @@ pub(super) struct Health {
 pub struct Connection<O> {
     commands: mpsc::Sender<Command<O>>,
     health: watch::Receiver<Health>,
+    changes: Changes,
 }
 
 impl<O> Clone for Connection<O> {
     fn clone(&self) -> Self {
-        Self { commands: self.commands.clone(), health: self.health.clone() }
+        Self { commands: self.commands.clone(), health: self.health.clone(), changes: Arc::clone(&self.changes) }
     }
 }
 
 impl<O: Clone + Eq + Send + Sync + 'static> Connection<O> {
-    /// Begins to speak over these streams: `input` is what the server reads, `output` what it writes.
+    /// Begins to speak over these streams: `input` is what the server reads, `output` what it writes. `changes` counts how
+    /// often it said that its lists are others.
     pub fn open(
         input: impl AsyncWrite + Send + Unpin + 'static,
         output: impl AsyncRead + Send + Unpin + 'static,
         settings: Settings,
+        changes: Changes,
     ) -> Self {
         let (commands, taken) = mpsc::channel(COMMANDS_MAX);
         let (told, health) = watch::channel(Health::default());
-        tokio::spawn(Pump::new(settings, told).run(input, output, taken));
-        Self { commands, health }
+        tokio::spawn(Pump::new(settings, told, Arc::clone(&changes)).run(input, output, taken));
+        Self { commands, health, changes }
     }
 
     /// What the server said of itself, once the handshake is done.
@@ -80,6 +88,11 @@ impl<O: Clone + Eq + Send + Sync + 'static> Connection<O> {
     /// Whether the instance is gone.
     pub fn is_gone(&self) -> bool {
         self.commands.is_closed()
+    }
+
+    /// How its lists are now.
+    pub(crate) fn lists(&self) -> AsOf {
+        AsOf::now(&self.changes)
     }
 
     /// What was dropped of what the server said.

@@ -1,6 +1,7 @@
 //! The task that runs one instance's channel: lines in, lines out, replies into mailboxes.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use partywall_mcp::stdio::{Action, Channel, Lines, Reply, Turned};
@@ -9,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::commands::{Command, Taken};
-use super::connection::{Health, Settings};
+use super::connection::{Changes, Health, Settings};
 use super::mailbox::Sender;
 
 /// Lines that the server has not read yet, beyond which no request is taken. Default 64.
@@ -31,10 +32,11 @@ pub(super) struct Pump<O> {
     visits: u64,
     outbox: VecDeque<String>,
     over: bool,
+    changes: Changes,
 }
 
 impl<O: Clone + Eq + Send + 'static> Pump<O> {
-    pub(super) fn new(settings: Settings, health: watch::Sender<Health>) -> Self {
+    pub(super) fn new(settings: Settings, health: watch::Sender<Health>, changes: Changes) -> Self {
         Self {
             channel: Channel::open(settings.options, Instant::now()),
             lines: Lines::new(settings.line_bytes_max),
@@ -43,6 +45,7 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
             visits: 0,
             outbox: VecDeque::new(),
             over: false,
+            changes,
         }
     }
 
@@ -86,10 +89,15 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
 
     fn arrived(&mut self, bytes: &[u8]) {
         self.lines.push(bytes);
+        let before = self.channel.lists_changed();
         loop {
             match self.lines.next_line() {
                 Ok(Some(line)) => self.channel.line(line, Instant::now()),
-                Ok(None) => return,
+                // Before the answers go out that came with it.
+                Ok(None) => {
+                    self.changes.fetch_add(self.channel.lists_changed() - before, Ordering::Release);
+                    return;
+                }
                 Err(_) => return self.break_off("a line of the server is over its limit"),
             }
         }

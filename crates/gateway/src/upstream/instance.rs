@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method as HttpMethod, Response, StatusCode};
 use partywall_domain::{InstancePer, Outcome, RefusalCode, SecretName};
 use partywall_ledger::{Reservation, Settlement};
-use partywall_mcp::{Envelope, Era, Message, Method, SESSION_ID, modern_status};
+use partywall_mcp::{Envelope, Era, Message, Method, SESSION_ID, modern_status, result_body};
 use partywall_secrets::SecretKeys;
 use partywall_supervisor::driver::Cause;
 use partywall_supervisor::launch::Launch;
@@ -21,6 +21,7 @@ use serde_json::value::RawValue;
 use super::{outliving_client, shortened, streamed, wire};
 use crate::Gateway;
 use crate::booked::Refused;
+use crate::cold::{AsOf, Question};
 use crate::instances::{Held, Instances};
 use crate::refusal::Refusal;
 use crate::reply::{Events, ReplyBody, Rewriting, Source, Stream};
@@ -78,7 +79,14 @@ struct Asking {
 struct Asked {
     reservation: Reservation,
     seat: Seat,
-    outcome: Result<(Answer<Owner>, Held), Refusal>,
+    outcome: Result<Had, Refusal>,
+}
+
+/// The first word of an instance, the hold on it, and how its lists were before.
+struct Had {
+    answer: Answer<Owner>,
+    held: Held,
+    lists: AsOf,
 }
 
 /// A request, or a legacy client's stream.
@@ -89,6 +97,13 @@ async fn ask(
     request: &Request<'_>,
     seat: Seat,
 ) -> Result<Response<ReplyBody>, Refused> {
+    let question = Question::of(&seat, reservation.tenant(), request);
+    if let (Some(question), Some(id), None) = (&question, request.id(), instances.current(&seat.key))
+        && let Some(result) = gateway.answers.of(question, reservation.tenant())
+    {
+        let body = result_body(id, &result).into();
+        return reply(gateway, reservation, request, &seat, Answered { answer: Answer::Json(body), held: None });
+    }
     // An instance that all tenants use is contended like a shared server; a tenant's own is the tenant's own.
     if seat.per == InstancePer::All {
         let place = format!("instance:{}", request.server).into();
@@ -114,7 +129,12 @@ async fn ask(
         asking.first_word().await
     };
     match outcome {
-        Ok((answer, held)) => reply(gateway, reservation, request, &seat, answer, held),
+        Ok(Had { answer, held, lists }) => {
+            if let (Some(question), Answer::Json(body)) = (question, &answer) {
+                gateway.answers.keep(question, reservation.tenant(), lists, body);
+            }
+            reply(gateway, reservation, request, &seat, Answered { answer, held: Some(held) })
+        }
         Err(refusal) => Err(Refused::settled(reservation, refusal)),
     }
 }
@@ -131,7 +151,7 @@ impl Asking {
         Asked { reservation: self.reservation, seat: self.seat, outcome }
     }
 
-    async fn outcome(&self) -> Result<(Answer<Owner>, Held), Refusal> {
+    async fn outcome(&self) -> Result<Had, Refusal> {
         let tenant = self.reservation.tenant();
         let launch = || launch(tenant, &self.server, &self.secrets);
         let held =
@@ -139,9 +159,10 @@ impl Asking {
         if !self.goes_on_at(&held) {
             return Err(Refusal::new(RefusalCode::UnknownSession, "the instance of this session has ended"));
         }
+        let lists = held.connection().lists();
         let call = self.begin(&held).await.map_err(turned)?;
         let answer = if self.id.is_some() { self.answer(call, &held).await? } else { Answer::stream(call, None) };
-        Ok((answer, held))
+        Ok(Had { answer, held, lists })
     }
 
     /// Whether a session whose process is its own still has that process.
@@ -230,8 +251,8 @@ impl Asked {
     /// Nobody waits any more: the call is answered to its end all the same.
     fn without_client(self) {
         match self.outcome {
-            Ok((Answer::Events(messages), held)) => {
-                let source = Source::Instance(Box::new(Events::new(messages, held)));
+            Ok(Had { answer: Answer::Events(messages), held, .. }) => {
+                let source = Source::Instance(Box::new(Events::new(messages, Some(held))));
                 drop(Stream::new(source, self.reservation, 200).outliving_client());
             }
             Ok(_) => settle(self.reservation, 200, 0, "the client left before the end"),
@@ -240,16 +261,21 @@ impl Asked {
     }
 }
 
+/// What a client is answered, and the hold on the instance that said it; none where it was said before.
+struct Answered {
+    answer: Answer<Owner>,
+    held: Option<Held>,
+}
+
 fn reply(
     gateway: &Gateway,
     mut reservation: Reservation,
     request: &Request<'_>,
     seat: &Seat,
-    answer: Answer<Owner>,
-    held: Held,
+    Answered { answer, held }: Answered,
 ) -> Result<Response<ReplyBody>, Refused> {
     let standing = reservation.standing();
-    let session = match opened(gateway, &mut reservation, request, seat, &held) {
+    let session = match opened(gateway, &mut reservation, request, seat, held.as_ref()) {
         Ok(session) => session,
         Err(refusal) => return Err(Refused::settled(reservation, refusal)),
     };
@@ -302,11 +328,11 @@ fn opened(
     reservation: &mut Reservation,
     request: &Request<'_>,
     seat: &Seat,
-    held: &Held,
+    held: Option<&Held>,
 ) -> Result<Option<HeaderValue>, Refusal> {
     let visitor = seat.visitor.as_ref().filter(|_| request.method() == Some(Method::Initialize));
     let Some(visitor) = visitor else { return Ok(None) };
-    let own = (seat.per == InstancePer::Session).then(|| held.info().id.as_str());
+    let own = held.filter(|_| seat.per == InstancePer::Session).map(|held| held.info().id.as_str());
     let session = visitor.session(request.server, own);
     let sealed = Owned::seal(reservation.tenant(), &gateway.seal, &session);
     let header = sealed.and_then(|sealed| HeaderValue::from_str(sealed.as_str()).ok());

@@ -143,6 +143,7 @@ pub struct Channel<O> {
     subscriptions: Subscriptions<O>,
     actions: VecDeque<Action>,
     dropped: Dropped,
+    lists_changed: u64,
 }
 
 impl<O: Clone + Eq> Channel<O> {
@@ -161,6 +162,7 @@ impl<O: Clone + Eq> Channel<O> {
             subscriptions: Subscriptions::default(),
             actions: VecDeque::new(),
             dropped: Dropped::default(),
+            lists_changed: 0,
         };
         channel.begin(now);
         channel
@@ -174,6 +176,11 @@ impl<O: Clone + Eq> Channel<O> {
     /// What was dropped so far.
     pub fn dropped(&self) -> Dropped {
         self.dropped
+    }
+
+    /// How often the server said that its lists are others.
+    pub fn lists_changed(&self) -> u64 {
+        self.lists_changed
     }
 
     /// The server wrote a line.

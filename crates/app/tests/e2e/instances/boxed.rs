@@ -80,8 +80,7 @@ impl Boxed {
 
     /// Documents of a plan whose tenants have a process of it each.
     pub(crate) fn server_and_plan(&self, plan: &str) -> String {
-        let grant = grant("\"process\"");
-        format!("{}\n[plan.{plan}]\n{LIMITS}\nservers.{} = {grant}\n", self.document(), self.name)
+        servers_and_plan(std::slice::from_ref(self), plan)
     }
 
     /// The server's own document.
@@ -95,11 +94,20 @@ impl Boxed {
     }
 }
 
+/// Documents of these servers and of a plan whose tenants have a process of each.
+pub(crate) fn servers_and_plan(servers: &[Boxed], plan: &str) -> String {
+    let documents: String = servers.iter().map(Boxed::document).collect();
+    format!("{documents}\n[plan.{plan}]\n{LIMITS}\n{}", grants(servers, "\"process\""))
+}
+
+fn grants(servers: &[Boxed], placement: &str) -> String {
+    let grant = grant(placement);
+    servers.iter().map(|server| format!("servers.{} = {grant}\n", server.name)).collect()
+}
+
 /// Documents of these servers and of both tenants, everything granted.
 pub(crate) fn documents_of(servers: &[Boxed], placement: &str) -> String {
-    let grant = grant(placement);
-    let grants: Vec<_> = servers.iter().map(|server| format!("servers.{} = {grant}\n", server.name)).collect();
-    let grants = grants.concat();
+    let grants = grants(servers, placement);
     let tenant = |name: &str, plan: &str| {
         format!(
             "[tenant.{name}]\nplan = \"{plan}\"\nidentities = [{{ issuer = \"development\", value = \"{name}\" }}]\n\

@@ -163,15 +163,10 @@ async fn tenants_that_share_beside_tenants_with_processes_of_their_own() {
             "{tenants} tenants, {calls} calls each, {server}: gateway {gateway:.0} MiB and {cpu} us CPU, {took:.1} s"
         );
     }
-    let listed = Command::new(PARTYWALL)
-        .args(["instance", "list", "--output", "json", "--data"])
-        .arg(stage.node.data())
-        .output();
-    let listed: Value = serde_json::from_slice(&listed.unwrap().stdout).unwrap();
-    let sum =
-        |what: &str| listed["instances"].as_array().unwrap().iter().filter_map(|one| one[what].as_u64()).sum::<u64>();
+    let listed = stage.node.instances();
+    let sum = |what: &str| listed.iter().filter_map(|one| one[what].as_u64()).sum::<u64>();
     println!("their instances: {} MiB, {} us CPU", sum("memory_bytes") >> 20, sum("cpu_us"));
-    assert_eq!(listed["instances"].as_array().unwrap().len(), tenants);
+    assert_eq!(listed.len(), tenants);
 }
 
 fn resident_mib(pid: u32) -> f64 {

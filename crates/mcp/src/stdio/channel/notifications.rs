@@ -9,18 +9,20 @@ use super::{Channel, Reply};
 use crate::stdio::splice::{self, member, subscription_of, text_of};
 use crate::version::Era;
 
+/// By which a server says that a list of its is another.
+const LISTS_CHANGED: [&str; 3] =
+    ["notifications/tools/list_changed", "notifications/prompts/list_changed", "notifications/resources/list_changed"];
+
 impl<O: Clone + Eq> Channel<O> {
     pub(super) fn told(&mut self, text: &str, method: &str, params: Option<&RawValue>) {
+        if LISTS_CHANGED.contains(&method) {
+            self.lists_changed += 1;
+        }
         let delivered = match (method, params) {
             ("notifications/progress", Some(params)) => self.progressed(text, params),
             ("notifications/cancelled", _) => self.question_withdrawn(member(params, "requestId")),
             (_, Some(params)) if subscription_of(Some(params)).is_some() => self.subscribed(text, method, params),
-            (
-                "notifications/tools/list_changed"
-                | "notifications/prompts/list_changed"
-                | "notifications/resources/list_changed",
-                _,
-            ) if self.peer() == Some(Era::Legacy) => self.changed(method, None),
+            _ if LISTS_CHANGED.contains(&method) && self.peer() == Some(Era::Legacy) => self.changed(method, None),
             ("notifications/resources/updated", _) if self.peer() == Some(Era::Legacy) => {
                 text_of(member(params, "uri")).is_some_and(|uri| self.changed(method, Some(&uri)))
             }
