@@ -1,7 +1,11 @@
 //! Control groups: limits for a whole instance, its end in one write, and what it used.
 //!
-//! Three arrangements are in the field: version 1, version 2, and both beside each other (limits on 1, `cgroup.kill`
-//! on 2). A controller is used where it is found; one that cannot be had is missing in what the tier enforces.
+//! Three arrangements are in the field: version 1, version 2, and both beside each other. A controller is used where it is
+//! found; one that cannot be had is missing in what the tier enforces.
+//!
+//! Entering a group of version 2 stops every fork and exit of the host and waits until all processors have noticed
+//! (`cgroup_threadgroup_rwsem`): many milliseconds where the host is busy. In version 1 a process with one thread is let in
+//! without that, if it writes itself into `tasks`. So version 2 is left out where version 1 has all that limits.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -55,6 +59,12 @@ impl Cgroups {
             } else if can_hold(&base) {
                 places.insert(controller, Place { base, version });
             }
+        }
+        let limits = ["memory", "cpu", "pids", "freezer"];
+        if limits.iter().all(|one| places.get(one).is_some_and(|place| place.version == 1))
+            && let Some(unified) = places.remove("unified")
+        {
+            let _ = fs::remove_dir(unified.base);
         }
         Self { places }
     }
@@ -178,9 +188,15 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Files that a process writes itself into.
+    /// Files that a process with one thread writes itself into.
     pub(crate) fn joins(&self) -> Vec<PathBuf> {
-        let mut files: Vec<_> = self.dirs.values().map(|(dir, _)| dir.join("cgroup.procs")).collect();
+        self.each("tasks")
+    }
+
+    /// A file of each group: of this name in version 1, of processes in version 2.
+    fn each(&self, old: &str) -> Vec<PathBuf> {
+        let name = |version: u8| if version == 2 { "cgroup.procs" } else { old };
+        let mut files: Vec<_> = self.dirs.values().map(|(dir, version)| dir.join(name(*version))).collect();
         files.sort();
         files.dedup();
         files
@@ -223,7 +239,7 @@ impl Group {
 
     /// The processes in it, by their numbers here.
     pub(crate) fn processes(&self) -> Vec<i32> {
-        let lists = self.joins().into_iter().filter_map(|file| fs::read_to_string(file).ok());
+        let lists = self.each("cgroup.procs").into_iter().filter_map(|file| fs::read_to_string(file).ok());
         let mut all: Vec<i32> =
             lists.flat_map(|list| list.lines().filter_map(|line| line.parse().ok()).collect::<Vec<_>>()).collect();
         all.sort_unstable();
