@@ -27,6 +27,7 @@ use crate::egress::{Egress, PROXY_PORT};
 use crate::floor::{Enforced, Guarantee};
 use crate::launch::{Launch, SOCKET, Transport};
 use crate::order::{Bind, BindAccess, Ceilings, Inner, Outer, frame};
+use crate::socket::Socket;
 use crate::uids::Uids;
 use way_out::WayOut;
 
@@ -147,7 +148,7 @@ impl ProcessDriver {
         let _ = input.write_all(&[frame(&outer)?, frame(&inner)?].concat()).await;
         let io = match output {
             Some(output) => Io::Stdio { input: Box::new(input), output: Box::new(output) },
-            None => Io::Unix(sockets.join(Path::new(SOCKET).file_name().unwrap_or_default())),
+            None => Io::Unix(Socket::at(sockets.join(Path::new(SOCKET).file_name().unwrap_or_default()))),
         };
         Ok(Running { io, stderr: Box::new(stderr), notices, control: Box::new(control) })
     }
