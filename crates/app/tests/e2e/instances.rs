@@ -1,5 +1,6 @@
 //! Servers on stdio as instances of their tenants' own, behind the same URL as everything else.
 
+mod beside;
 pub(crate) mod boxed;
 mod cold;
 mod costs;
