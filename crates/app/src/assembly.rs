@@ -23,7 +23,7 @@ use crate::key_source::HttpKeySource;
 use crate::keys::{self, KeyRing};
 use crate::ports::{GatewayProber, ThisNode};
 use crate::vitals::ThisProcess;
-use crate::{instances, log, refresh, tls, traces};
+use crate::{instances, log, refresh, tls, traces, warm};
 
 /// The name under which the first operator's deeds are on record.
 const BOOTSTRAP: &str = "bootstrap";
@@ -180,6 +180,7 @@ impl Assembly {
         tasks.spawn(
             async move { admin.await.map_err(|error| tracing::warn!(event = event::CONNECTION, cause = %error)) },
         );
+        tasks.spawn(warm::run(Arc::clone(&self.gateway), Arc::clone(&self.authority), self.stop.clone()));
         tasks.spawn(refresh::run(Arc::clone(&self.gateway), self.store, self.authority, self.stop.clone()));
         let forget = refresh::forget(Arc::clone(&self.gateway), self.issuers_keys, self.ledger, self.stop.clone());
         tasks.spawn(forget);

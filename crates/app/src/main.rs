@@ -23,6 +23,7 @@ mod settings;
 mod tls;
 mod traces;
 mod vitals;
+mod warm;
 
 use std::process::ExitCode;
 

@@ -76,7 +76,7 @@ pub(crate) async fn forget(gateway: Arc<Gateway>, keys: Arc<HttpKeySource>, ledg
         }
         keys.retain(now.issuers().map(partywall_identity::Issuer::settings));
         // A tenant that only has another name keeps its meter.
-        let gone = seen.tenants_not_in(&now).map(TenantConfig::id).filter(|id| now.name_of(*id).is_none());
+        let gone = seen.tenants_not_in(&now).map(|tenant| tenant.id()).filter(|id| now.name_of(*id).is_none());
         ledger.forget(gone);
         seen = now;
     }
@@ -102,10 +102,10 @@ impl Upstreams {
             return;
         }
         // What went goes before what came is added: a URL may have changed hands.
-        for (url, _) in shared(then).chain(then.tenants_not_in(&now).flat_map(own)) {
+        for (url, _) in shared(then).chain(then.tenants_not_in(&now).flat_map(|tenant| own(tenant))) {
             all.remove(&url);
         }
-        all.extend(shared(&now).chain(now.tenants_not_in(then).flat_map(own)));
+        all.extend(shared(&now).chain(now.tenants_not_in(then).flat_map(|tenant| own(tenant))));
         *then = now;
     }
 }
@@ -189,7 +189,7 @@ mod tests {
         match change {
             Change::Put(document) => {
                 let known = stands.tenant(&document.name).filter(|_| document.kind == Kind::Tenant);
-                let tenant_id = known.map(TenantConfig::id).or(document.tenant_id);
+                let tenant_id = known.map(|tenant| tenant.id()).or(document.tenant_id);
                 Change::Put(Document { tenant_id, ..document })
             }
             gone @ Change::Delete(..) => gone,

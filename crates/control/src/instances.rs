@@ -45,7 +45,7 @@ pub(crate) async fn logs(control: Control, mut request: Request) -> Result<Json<
     let snapshot = control.parts().snapshot.load();
     let tenant = asked.tenant.map(|name| {
         let hint = "`partywall tenant list` shows those there are";
-        let id = snapshot.tenant(&name).map(partywall_tenancy::TenantConfig::id);
+        let id = snapshot.tenant(&name).map(|tenant| tenant.id());
         id.ok_or_else(|| Refused::new(StatusCode::NOT_FOUND, format!("no tenant `{name}`"), hint))
     });
     Ok(Json(InstanceLog { lines: control.parts().tiers.said(tenant.transpose()?, &server) }))

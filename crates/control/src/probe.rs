@@ -69,8 +69,8 @@ pub(crate) struct Paths {
 pub(crate) fn new_targets(before: Option<&Snapshot>, after: &Snapshot) -> Targets {
     let Some(before) = before else { return targets(after.servers(), after.tenants()) };
     // A tenant that stayed names what it named, so only the others are looked at.
-    let mut targets = targets(after.servers(), after.tenants_not_in(before));
-    for key in self::targets(before.servers(), before.tenants_not_in(after)).keys() {
+    let mut targets = targets(after.servers(), after.tenants_not_in(before).map(AsRef::as_ref));
+    for key in self::targets(before.servers(), before.tenants_not_in(after).map(AsRef::as_ref)).keys() {
         targets.remove(key);
     }
     targets

@@ -49,6 +49,7 @@ pub mod stdio;
 mod told;
 mod verified;
 mod visitor;
+mod warm;
 
 #[cfg(test)]
 mod counts;
@@ -73,6 +74,7 @@ pub use probe::{Probe, ProbeError};
 pub use public_url::PublicUrl;
 pub use reply::ReplyBody;
 pub use said::SaidBook;
+pub use warm::Warm;
 
 use addresses::Addresses;
 use cold::Answers;

@@ -172,12 +172,9 @@ impl Ledger {
         self.0.journal.append(&Entry::of_instance(spent));
     }
 
-    /// Counts what instances of a tenant used. A tenant that never called has none.
-    pub fn instance_used(&self, tenant: TenantId, used: &InstanceUse) {
-        let meter = self.0.meters.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned();
-        if let Some(meter) = meter {
-            meter.tally.used(used);
-        }
+    /// Counts what instances of a tenant used.
+    pub fn instance_used(&self, tenant: &TenantConfig, used: &InstanceUse) {
+        self.meter(tenant).tally.used(used);
     }
 
     /// A session that was opened then is ended.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::aead::{Aad, NONCE_LEN, Nonce};
 use partywall_domain::{Sealed, Secret, SecretName, TenantId};
-use partywall_tenancy::TenantContext;
+use partywall_tenancy::{TenantContext, Upkeep};
 use zeroize::Zeroizing;
 
 use crate::NotSealed;
@@ -30,6 +30,13 @@ impl SecretKeys {
     /// Opens a secret of the tenant that is calling.
     pub fn open(&self, tenant: &TenantContext, name: &SecretName) -> Result<Secret, NotOpened> {
         let sealed = tenant.sealed(name.as_str()).ok_or_else(|| NotOpened::Missing(name.clone()))?;
+        self.unseal(tenant.id(), name, sealed)
+    }
+
+    /// Opens a secret of a tenant whose instance the gateway keeps warm.
+    pub fn open_for_upkeep(&self, upkeep: &Upkeep, name: &SecretName) -> Result<Secret, NotOpened> {
+        let tenant = upkeep.config();
+        let sealed = tenant.document().secrets.get(name.as_str()).ok_or_else(|| NotOpened::Missing(name.clone()))?;
         self.unseal(tenant.id(), name, sealed)
     }
 

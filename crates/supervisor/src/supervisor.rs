@@ -210,6 +210,12 @@ impl<C: Connect> Supervisor<C> {
         Ok(())
     }
 
+    /// Ends the instance of a key when its calls are done, and keeps none warm there any more.
+    pub fn let_cool(&self, key: &InstanceKey) {
+        let cell = self.house.slots().get(key).cloned();
+        cell.inspect(Cell::let_cool);
+    }
+
     /// All instances, those on their way out included.
     pub fn list(&self) -> Vec<InstanceRecord> {
         let mut all: Vec<_> = self.house.cells().iter().flat_map(|cell| cell.records()).collect();

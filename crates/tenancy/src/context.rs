@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use partywall_domain::{Limits, Revision, Sealed, ServerName, TenantId, TenantName};
-use partywall_identity::Principal;
+use partywall_identity::{Principal, SystemAuthority};
 
 use crate::grant::Grant;
 use crate::instance::{InstanceKey, Scope};
@@ -87,5 +87,28 @@ impl TenantContext {
     /// The tenant as configured: the same one for as long as nothing of it has changed.
     pub fn config(&self) -> &Arc<TenantConfig> {
         &self.config
+    }
+}
+
+/// What keeps a tenant's instances warm stands on: no principal, so nothing that acts for a caller takes it.
+#[derive(Clone, Debug)]
+pub struct Upkeep {
+    config: Arc<TenantConfig>,
+}
+
+impl Upkeep {
+    /// The gateway's own work for a tenant. Who may do it is who has the gateway's authority, which calls have not.
+    pub fn of(_: &SystemAuthority, config: &Arc<TenantConfig>) -> Self {
+        Self { config: Arc::clone(config) }
+    }
+
+    /// The tenant as configured.
+    pub fn config(&self) -> &TenantConfig {
+        &self.config
+    }
+
+    /// The key of the instance that serves the whole tenant; `None` if the server is not granted.
+    pub fn instance(&self, server: &ServerName) -> Option<InstanceKey> {
+        self.config.grant(server.as_str()).map(|_| InstanceKey::of_tenant(self.config.id(), server))
     }
 }

@@ -42,6 +42,11 @@ impl InstanceKey {
         Self { server: server.clone(), tenant, subject, session }
     }
 
+    /// For the whole of a tenant.
+    pub(crate) fn of_tenant(tenant: TenantId, server: &ServerName) -> Self {
+        Self { server: server.clone(), tenant: Some(tenant), subject: None, session: None }
+    }
+
     /// The server.
     pub fn server(&self) -> &ServerName {
         &self.server

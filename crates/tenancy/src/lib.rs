@@ -14,7 +14,7 @@ mod tenant;
 mod trust;
 
 pub use compile::compile;
-pub use context::TenantContext;
+pub use context::{TenantContext, Upkeep};
 pub use draft::Draft;
 pub use grant::Grant;
 pub use instance::{InstanceKey, Scope};

@@ -100,8 +100,8 @@ impl Snapshot {
     }
 
     /// The tenant of this name, for operators' views. Not authority.
-    pub fn tenant(&self, name: &str) -> Option<&TenantConfig> {
-        self.tenants.get(name).map(|tenant| &**tenant)
+    pub fn tenant(&self, name: &str) -> Option<&Arc<TenantConfig>> {
+        self.tenants.get(name)
     }
 
     /// The name of the tenant of this id, if there is one.
@@ -110,10 +110,10 @@ impl Snapshot {
     }
 
     /// The tenants that `other` has not, or has otherwise: a look at what changed that need not look at all.
-    pub fn tenants_not_in<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a TenantConfig> {
+    pub fn tenants_not_in<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a Arc<TenantConfig>> {
         let unshared = self.tenants.unshared(&other.tenants);
         let same = |name, tenant| other.tenants.get(name).is_some_and(|known| Arc::ptr_eq(known, tenant));
-        unshared.filter(move |(name, tenant)| !same(*name, tenant)).map(|(_, tenant)| &**tenant)
+        unshared.filter(move |(name, tenant)| !same(*name, tenant)).map(|(_, tenant)| tenant)
     }
 
     /// The tenant with this connect id, for showing its sign-in and for refusing a token of another. Not authority.

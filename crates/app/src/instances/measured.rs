@@ -83,7 +83,9 @@ impl Measured {
 
     fn count(&self, instance: &InstanceInfo, used: &InstanceUse) {
         // What serves all tenants is nobody's own; journal and log say what it used.
-        if let Some(tenant) = instance.key.tenant() {
+        let snapshot = self.snapshot.load();
+        let name = instance.key.tenant().and_then(|tenant| snapshot.name_of(tenant));
+        if let Some(tenant) = name.and_then(|name| snapshot.tenant(name.as_str())) {
             self.ledger.instance_used(tenant, used);
         }
     }

@@ -12,3 +12,4 @@ mod listening;
 mod owners;
 mod served;
 mod walls;
+mod warm;

@@ -88,6 +88,14 @@ impl Node {
         assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
     }
 
+    /// Sets a secret of a tenant.
+    pub(crate) fn must_set(&self, tenant: &str, name: &str, value: &str) {
+        let mut command = Command::new(PARTYWALL);
+        command.args(["secret", "set", tenant, name, "--data"]).arg(self.data());
+        let set = crate::world::run_with(command, &[], value);
+        assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
+    }
+
     /// The instances that there are.
     pub(crate) fn instances(&self) -> Vec<Value> {
         let output = self.instance(&["list", "--output", "json"]);

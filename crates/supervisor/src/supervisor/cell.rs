@@ -126,6 +126,13 @@ impl<C: Connect> Cell<C> {
         }
     }
 
+    /// What it runs is not kept warm any more.
+    pub(super) fn let_cool(self: &Arc<Self>) {
+        let mut launch = Launch::clone(&self.inside().launch);
+        launch.life.min_warm = false;
+        self.relaunch(&launch);
+    }
+
     /// Lets the slot decide, and does what it says.
     pub(super) fn apply(self: &Arc<Self>, event: Event) {
         let mut answers = Vec::new();
