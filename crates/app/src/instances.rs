@@ -127,6 +127,7 @@ impl Watch for Logged {
             read_bytes = usage.read_bytes,
             written_bytes = usage.written_bytes,
             processes_refused = usage.processes_refused,
+            volume_bytes = usage.volume_bytes,
         );
     }
 }

@@ -258,6 +258,7 @@ impl Group {
             memory_peak_bytes: number(self.file("memory", ["memory.max_usage_in_bytes", "memory.peak"])),
             read_bytes: self.moved("Read", "rbytes"),
             written_bytes: self.moved("Write", "wbytes"),
+            volume_bytes: None,
             processes_refused: line(self.file("pids", ["pids.events", "pids.events"]), "max"),
         }
     }

@@ -87,6 +87,8 @@ pub struct Usage {
     pub written_bytes: Option<u64>,
     /// Times it was refused a process.
     pub processes_refused: Option<u64>,
+    /// Bytes in its volume, where it has one.
+    pub volume_bytes: Option<u64>,
 }
 
 /// How an instance ended.

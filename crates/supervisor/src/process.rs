@@ -7,6 +7,7 @@ mod instance;
 mod keepers;
 mod orphans;
 mod probe;
+mod volume;
 mod way_out;
 
 use std::collections::BTreeSet;
@@ -29,6 +30,7 @@ use crate::order::{Bind, BindAccess, Ceilings, Inner, Outer, frame};
 use crate::socket::Socket;
 use crate::uids::Uids;
 use keepers::Keepers;
+use volume::Volume;
 use way_out::WayOut;
 
 /// Bytes of an environment, names and values: half of what `execve` takes with the usual stack.
@@ -106,7 +108,7 @@ impl ProcessDriver {
         };
         let mut binds: Vec<_> = order.launch.roots.iter().map(read).collect();
         if let Some(at) = &order.launch.volume {
-            let volume = self.settings.state.join("volumes").join(&order.owner.whose).join(&order.owner.server);
+            let volume = self.volume(order);
             own_directory(&volume, uid)?;
             binds.push(Bind { from: volume, to: at.clone(), access: BindAccess::Write });
         }
@@ -116,6 +118,11 @@ impl ProcessDriver {
             binds.push(Bind { from: sockets.to_owned(), to, access: BindAccess::Socket });
         }
         Ok(binds)
+    }
+
+    /// The directory of the host that is this owner's volume of this server.
+    fn volume(&self, order: &Order) -> PathBuf {
+        self.settings.state.join("volumes").join(&order.owner.whose).join(&order.owner.server)
     }
 
     async fn begin(&self, order: Order) -> Result<Running, NotStarted> {
@@ -129,7 +136,8 @@ impl ProcessDriver {
         outer.egress = way_out.as_ref().map(|way_out| way_out.path().to_owned());
         let inner = self.inner(&order.launch, binds);
         let record = self.settings.state.join("records").join(&order.id);
-        let cleanup = instance::Cleanup { group, record: record.clone(), sockets: sockets.clone() };
+        let volume = order.launch.volume.is_some().then(|| Volume::at(self.volume(&order)));
+        let cleanup = instance::Cleanup { group, record: record.clone(), sockets: sockets.clone(), volume };
         let mut child = match self.keepers.take(order.launch.transport) {
             Ok(child) => child,
             Err(error) => {

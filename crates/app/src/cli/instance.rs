@@ -93,6 +93,7 @@ fn details(one: &Instance) -> String {
         ("bytes read", count(one.read_bytes)),
         ("bytes written", count(one.written_bytes)),
         ("processes refused", count(one.processes_refused)),
+        ("volume mib", mib(one.volume_bytes)),
     ];
     let held = one.holds.iter().map(|Held { what, how }| [what.clone(), how.clone()]);
     let facts = print::table(["what", "now"], facts.map(|(name, value)| [name.to_owned(), value]));

@@ -73,6 +73,7 @@ fn shown(record: &InstanceRecord) -> Instance {
         read_bytes: usage.read_bytes,
         written_bytes: usage.written_bytes,
         processes_refused: usage.processes_refused,
+        volume_bytes: usage.volume_bytes,
         holds: holds(&info.enforced),
     }
 }

@@ -60,6 +60,8 @@ pub struct Instance {
     pub written_bytes: Option<u64>,
     /// Times it was refused a process.
     pub processes_refused: Option<u64>,
+    /// Bytes in its volume.
+    pub volume_bytes: Option<u64>,
     /// What is enforced for it.
     pub holds: Vec<Held>,
 }

@@ -12,6 +12,7 @@ use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::volume::Volume;
 use crate::cgroup::Group;
 use crate::driver::{BoxFuture, Cause, Control, End, Usage};
 use crate::order::NOT_STARTED;
@@ -21,6 +22,8 @@ pub(super) struct Cleanup {
     pub(super) group: Group,
     pub(super) record: PathBuf,
     pub(super) sockets: PathBuf,
+    /// What stays: it is only looked at.
+    pub(super) volume: Option<Volume>,
 }
 
 impl Cleanup {
@@ -34,6 +37,7 @@ impl Cleanup {
 /// The handle of a running box.
 pub(super) struct Instance {
     group: Group,
+    volume: Option<Volume>,
     /// Names the keeper for as long as this is held, whatever becomes of its number.
     keeper: OwnedFd,
     ended: watch::Receiver<Option<End>>,
@@ -46,7 +50,7 @@ impl Instance {
         let id = id.ok_or_else(|| io::Error::other("the keeper ended at once"))?;
         let keeper = pidfd_open(id, PidfdFlags::empty())?;
         let (done, ended) = watch::channel(None);
-        let group = cleanup.group.clone();
+        let (group, volume) = (cleanup.group.clone(), cleanup.volume.clone());
         tokio::spawn(async move {
             let status = child.wait().await;
             serving.inspect(AbortHandle::abort);
@@ -54,16 +58,20 @@ impl Instance {
             cleanup.group.freeze(false);
             cleanup.group.kill();
             let cause = cause(status, cleanup.group.out_of_memory());
-            let usage = cleanup.group.usage();
+            let usage = used(&cleanup.group, cleanup.volume.as_ref());
             cleanup.run().await;
             let _ = done.send(Some(End { cause, usage }));
         });
-        Ok(Self { group, keeper, ended })
+        Ok(Self { group, volume, keeper, ended })
     }
 
     fn signal(&self, signal: Signal) {
         let _ = pidfd_send_signal(&self.keeper, signal);
     }
+}
+
+fn used(group: &Group, volume: Option<&Volume>) -> Usage {
+    Usage { volume_bytes: volume.map(Volume::bytes), ..group.usage() }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what waiting gave is used up here")]
@@ -100,7 +108,7 @@ impl Control for Instance {
     }
 
     fn usage(&self) -> Usage {
-        self.group.usage()
+        used(&self.group, self.volume.as_ref())
     }
 
     fn ended(&self) -> BoxFuture<'_, End> {

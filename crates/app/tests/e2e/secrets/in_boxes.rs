@@ -47,6 +47,10 @@ async fn each_box_has_its_own_tenants_secret_and_a_new_one_when_it_changes() {
     called(&world, "globex").await;
     assert_eq!(seen(&world), [format!("{ACME_KEY} {ACME_KEY}"), format!("{GLOBEX_KEY} {GLOBEX_KEY}")]);
 
+    let shown = world.run(&["instance", "list", "--output", "json"]);
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert!(shown["instances"].as_array().unwrap().iter().all(|one| one["volume_bytes"].as_u64() > Some(0)), "{shown}");
+
     let renewed = "acme-key-renewed-77c1e0";
     world.must_set("acme", "box-key", renewed);
     called(&world, "acme").await;
