@@ -33,7 +33,6 @@ fn a_modern_client_is_asked_by_an_incomplete_answer_and_comes_back() {
     let questions = asked["result"]["inputRequests"].as_object().unwrap().clone();
     let (key, question) = questions.into_iter().next().unwrap();
     assert_eq!(question, json!({"method": "sampling/createMessage", "params": {"x": "secret"}}));
-    scene.leaves(call);
 
     let mut again = tool("again");
     again["params"]["inputResponses"] = json!({key: {"role": "assistant"}, "other": {}});
@@ -119,6 +118,29 @@ fn a_client_that_does_not_come_back_is_not_waited_for_forever() {
     assert!(written[0].contains("notifications/cancelled"), "{written:?}");
     assert!(written[1].contains("\"id\":5,\"error\""), "{written:?}");
     assert_eq!(scene.resumes("ann", call, &tool(2)), Err(Turned::Unknown));
+}
+
+#[test]
+fn a_client_that_left_before_it_read_the_question_is_not_waited_for() {
+    let mut scene = Scene::legacy(ALL);
+    let call = scene.modern_call("ann", &tool(1));
+    let wire = scene.last()["id"].clone();
+    scene.asks(&json!(5), "roots/list");
+    scene.leaves(call);
+    assert_eq!((&scene.last()["id"], &scene.last()["error"]["code"]), (&json!(5), &json!(40_900)));
+    assert_eq!(scene.resumes("ann", call, &tool(2)), Err(Turned::Unknown), "nobody knows of it");
+    scene.answers(&wire, &json!({"content": []}));
+    scene.legacy_call("bob", &tool(1));
+    scene.request("tools/call");
+    assert_eq!(scene.last()["params"]["name"], "t", "the turn is bob's");
+
+    // The same where the server has given up the question and answered.
+    let call = scene.modern_call("bob", &tool(1));
+    let wire = scene.last()["id"].clone();
+    scene.asks(&json!(6), "roots/list");
+    scene.answers(&wire, &json!({"content": []}));
+    scene.leaves(call);
+    assert_eq!(scene.resumes("bob", call, &tool(2)), Err(Turned::Unknown));
 }
 
 #[test]
