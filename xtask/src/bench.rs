@@ -4,6 +4,7 @@
 //! least, the middle and the most of the rounds. It judges by nothing but the targets that stand on the page.
 
 mod figures;
+mod instances;
 mod load;
 mod nginx;
 mod page;
@@ -38,7 +39,7 @@ fn in_order(steps: &mut Steps) -> Result<()> {
         let mut build = cargo(&["build", "--profile", &profile]);
         build.args(["--package", "partywall-app", "--package", "partywall-testkit"]);
         // No others: each is linked for minutes.
-        build.args(["--bin", "partywall", "--bin", "echo", "--bin", "tokens"]);
+        build.args(["--bin", "partywall", "--bin", "echo", "--bin", "fixture", "--bin", "tokens"]);
         run(build)
     })?;
     let plan = Plan::of_environment();
@@ -68,6 +69,7 @@ fn measure(plan: &Plan, folder: &std::path::Path, figures: &mut Figures) -> Resu
     }
     figures.note("resident, 1,000 tenants, after the load", main.resident_mb()?);
     drop(main);
+    instances::all(plan, folder, figures)?;
     let one = World::start(folder, &upstream, 1, figures)?;
     let many = World::start(folder, &upstream, 10_000, figures)?;
     let most = World::start(folder, &upstream, 100_000, figures)?;

@@ -1,7 +1,7 @@
-//! `cargo xtask soak`: the tests that draw at random, at their full counts, the noisy neighbour for as many calls as a
-//! percentile needs, ten thousand calls of two principals at one process, a thousand changes under load, then load on a
-//! release build for half an hour, with hostile peers mixed in. Too long for every change; what it found and when stands in
-//! docs/soak.md.
+//! `cargo xtask soak`: the tests that draw at random, at their full counts, the noisy neighbour and hostile instances for as
+//! many calls as a percentile needs, ten thousand calls of two principals at one process, a thousand changes under load,
+//! then load on a release build for half an hour, with hostile peers mixed in. Too long for every change; what it found and
+//! when stands in docs/soak.md.
 //!
 //! `cargo xtask soak --minutes N` runs the load alone, for so long.
 
@@ -24,6 +24,9 @@ const MINUTES: u64 = 30;
 
 /// Calls of the quiet tenant, alone and beside the noise. At 5,000 fifty of them are beyond the 99th percentile.
 const CALLS: &str = "5000";
+
+/// Calls of a quiet tenant to each of its servers beside each attack.
+const BESIDE_CALLS: &str = "1000";
 
 /// Calls of two principals at one process, whose messages must not be mixed up.
 const OWNERS_CALLS: &str = "10000";
@@ -71,6 +74,22 @@ fn draw(steps: &mut Steps) -> Result<()> {
         let only = ["test", "--release", "--package", "partywall-app", "--test", "e2e", "noisy::", "--", "--nocapture"];
         let mut test = cargo(&only);
         test.env("PARTYWALL_SOAK_CALLS", CALLS);
+        run(test)
+    })?;
+    steps.step("hostile instances", || {
+        let only = [
+            "test",
+            "--release",
+            "--package",
+            "partywall-app",
+            "--test",
+            "e2e",
+            "instances::beside",
+            "--",
+            "--nocapture",
+        ];
+        let mut test = cargo(&only);
+        test.env("PARTYWALL_SOAK_CALLS", BESIDE_CALLS);
         run(test)
     })?;
     steps.step("owners of messages", || {

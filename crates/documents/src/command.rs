@@ -43,9 +43,24 @@ pub(crate) fn read(instance_per: InstancePer, mut table: Table<'_>) -> Option<Co
         let why = "a secret is one tenant's, and this instance serves all; use `instance_per = \"tenant\"` or narrower";
         table.mistake("env", why);
     }
+    if command.transport == Transport::Unix {
+        check_listening(&table, &command);
+    }
     let (program, arguments) = program(&table, run?)?;
     table.finish();
     Some(Command { program, arguments, ..command })
+}
+
+/// A server that listens is an upstream like any other over HTTP: its sessions are its own, and so are its questions.
+fn check_listening(table: &Table<'_>, command: &Command) {
+    if command.instance_per == InstancePer::Session {
+        let why = "`instance_per = \"session\"` is for a server on `stdio`: one that listens has sessions of its own; use \
+                   `instance_per = \"subject\"`";
+        table.mistake("transport", why);
+    }
+    if command.asks != Asks::default() {
+        table.mistake("asks", "is for a server on `stdio`; one that listens asks over HTTP, whatever stands here");
+    }
 }
 
 fn program(table: &Table<'_>, run: Vec<String>) -> Option<(PathBuf, Vec<String>)> {
@@ -161,12 +176,13 @@ fn egress(table: &mut Table<'_>) -> Vec<Egress> {
 
 fn transport(table: &mut Table<'_>) -> Transport {
     match table.text("transport") {
-        None | Some("stdio") => {}
-        // The tier can give such a socket; the gateway cannot speak over it, so nothing that would never answer is taken.
-        Some("unix") => table.mistake("transport", "HTTP over a private socket is not served; use a server on `stdio`"),
-        Some(other) => table.mistake("transport", format!("`{other}` is not a transport; known: `stdio`")),
+        None | Some("stdio") => Transport::Stdio,
+        Some("unix") => Transport::Unix,
+        Some(other) => {
+            table.mistake("transport", format!("`{other}` is not a transport; known: `stdio`, `unix`"));
+            Transport::Stdio
+        }
     }
-    Transport::Stdio
 }
 
 fn asks(table: &mut Table<'_>) -> Asks {
@@ -235,6 +251,8 @@ mod tests {
 
     #[test]
     fn a_command_is_what_its_table_says() {
+        let (listening, mistakes) = reading(&json!({ "run": ["/a"], "transport": "unix" }));
+        assert_eq!((listening.unwrap().transport, mistakes), (Transport::Unix, Vec::new()));
         let (command, mistakes) = reading(&json!({
             "run": ["/opt/git/server", "--verbose"],
             "roots": ["/usr", { "host": "/srv/git", "at": "/opt/git" }],
@@ -275,7 +293,7 @@ mod tests {
             (json!({ "run": ["/a"], "files": { "../x": { "secret": "x" } } }), "files.../x", "no name for a file"),
             (json!({ "run": ["/a"], "egress": [{ "host": "*.example.com" }] }), "egress.0.host", "without scheme"),
             (json!({ "run": ["/a"], "transport": "tcp" }), "transport", "known: `stdio`"),
-            (json!({ "run": ["/a"], "transport": "unix" }), "transport", "is not served"),
+            (json!({ "run": ["/a"], "transport": "unix", "asks": ["roots"] }), "asks", "for a server on `stdio`"),
             (json!({ "run": ["/a"], "asks": ["money"] }), "asks", "nothing that a server asks"),
             (json!({ "run": ["/a"], "limits": { "memory_bytes": 1 } }), "limits.memory_bytes", "whole number"),
             (json!({ "run": ["/a"], "life": { "min_warm": 2 } }), "life.min_warm", "from 0 to 1"),

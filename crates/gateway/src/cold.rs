@@ -6,7 +6,7 @@
 //! question must be the same to the letter.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 
 use crate::request::Request;
 use crate::seat::Seat;
-use crate::stdio::Changes;
+use crate::stdio::{Changes, Lists};
 
 /// Bytes of all that is kept. Default 16 MiB: the lists of some thousand servers.
 const BYTES_MAX: u64 = 16 << 20;
@@ -52,14 +52,8 @@ pub(crate) struct Question {
 struct Kept {
     result: Box<RawValue>,
     config: Weak<TenantConfig>,
-    as_of: AsOf,
+    lists: Lists,
     at: Instant,
-}
-
-/// A moment in the life of a key's lists.
-pub(crate) struct AsOf {
-    changes: Changes,
-    seen: u64,
 }
 
 #[derive(Clone)]
@@ -123,7 +117,7 @@ impl Answers {
     pub(crate) fn of(&self, question: &Question, tenant: &TenantContext) -> Option<Box<RawValue>> {
         let kept = self.kept.get(question)?;
         let same = std::ptr::eq(kept.config.as_ptr(), Arc::as_ptr(tenant.config()));
-        if same && kept.as_of.stands() && kept.at.elapsed() < GOOD_FOR {
+        if same && kept.lists.stand() && kept.at.elapsed() < GOOD_FOR {
             return Some(kept.result.clone());
         }
         self.kept.remove(question);
@@ -131,7 +125,7 @@ impl Answers {
     }
 
     /// Keeps an instance's answer, where it is whole, good and short.
-    pub(crate) fn keep(&self, question: Question, tenant: &TenantContext, as_of: AsOf, body: &[u8]) {
+    pub(crate) fn keep(&self, question: Question, tenant: &TenantContext, lists: Lists, body: &[u8]) {
         #[derive(Deserialize)]
         struct Answer<'a> {
             #[serde(borrow)]
@@ -143,19 +137,8 @@ impl Answers {
         // The next page would be asked of an instance that never saw the first.
         if !result.get().contains("\"nextCursor\"") {
             let config = Arc::downgrade(tenant.config());
-            let kept = Kept { result: result.to_owned(), config, as_of, at: Instant::now() };
+            let kept = Kept { result: result.to_owned(), config, lists, at: Instant::now() };
             self.kept.insert(question, Arc::new(kept));
         }
-    }
-}
-
-impl AsOf {
-    /// Now.
-    pub(crate) fn now(changes: &Changes) -> Self {
-        Self { changes: Arc::clone(changes), seen: changes.load(Ordering::Acquire) }
-    }
-
-    fn stands(&self) -> bool {
-        self.changes.load(Ordering::Acquire) == self.seen
     }
 }

@@ -26,6 +26,7 @@ mod reply;
 
 // What the steps stand on.
 mod addresses;
+mod assertion;
 mod booked;
 mod cold;
 mod cors;
@@ -38,6 +39,7 @@ mod lease;
 mod metadata;
 mod named;
 mod pool;
+mod probe;
 mod public_url;
 mod refusal;
 mod said;
@@ -63,13 +65,14 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use addresses::AddressLimits;
+pub use assertion::Signer;
 pub use front::{FRONT_ROUTES, FrontRoute};
 pub use instances::{Instances, Speaks, Spoken, Tier};
 pub use listener::{DRAIN_TIMEOUT, Tls, serve};
+pub use probe::{Probe, ProbeError};
 pub use public_url::PublicUrl;
 pub use reply::ReplyBody;
 pub use said::SaidBook;
-pub use upstream::{Probe, ProbeError, Signer};
 
 use addresses::Addresses;
 use cold::Answers;
@@ -115,7 +118,7 @@ pub struct Gateway {
     pub instances: Option<Instances>,
     seal: Arc<SealKeys>,
     secrets: Arc<SecretKeys>,
-    signer: Signer,
+    signer: Arc<Signer>,
     /// The URL that clients know us by.
     pub public_url: PublicUrl,
     addresses: Addresses,
@@ -137,8 +140,8 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway of these parts. With a tier it lives on the runtime that this is called on.
     pub fn new(parts: Parts) -> Self {
-        let answers = Arc::new(Answers::default());
-        let speaks = Speaks::new(Arc::clone(&parts.snapshot), Arc::clone(&answers));
+        let (answers, signer, pools) = (Arc::default(), Arc::new(parts.signer), Pools::new(parts.upstream_tls));
+        let speaks = Speaks::new(Arc::clone(&parts.snapshot), Arc::clone(&answers), pools.clone(), Arc::clone(&signer));
         let instances = parts.tier.map(|tier| Supervisor::new(tier.driver, speaks, tier.watch, tier.settings));
         Self {
             snapshot: parts.snapshot,
@@ -147,7 +150,7 @@ impl Gateway {
             ledger: parts.ledger,
             seal: Arc::new(parts.seal),
             secrets: parts.secrets,
-            signer: parts.signer,
+            signer,
             addresses: Addresses::new(parts.addresses),
             public_url: parts.public_url,
             keys: parts.keys,
@@ -155,7 +158,7 @@ impl Gateway {
             verifications: Semaphore::new(VERIFICATIONS_MAX as usize),
             ended: Ended::default(),
             answers,
-            pools: Pools::new(parts.upstream_tls),
+            pools,
             draining: CancellationToken::new(),
         }
     }

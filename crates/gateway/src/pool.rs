@@ -15,12 +15,14 @@ use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
 use partywall_domain::TenantId;
+use partywall_supervisor::Socket;
 use rustls::ClientConfig;
 use tower_service::Service;
 
-pub(crate) use connection::AnswerBody;
-use connection::Connection;
+pub(crate) use connection::{AnswerBody, Hold};
+use connection::{Connection, Stream};
 
 /// Idle connections kept in all. Default 10,000: as many as clients may have open to us; beyond it a connection closes
 /// after its exchange.
@@ -36,6 +38,11 @@ const SWEPT_EVERY: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Parts of the pool, each with a lock of its own. Default 16: more than there are threads that want one at once.
 const SHARDS: usize = 16;
+
+/// How the URL of an instance's socket begins. No document can have one.
+const SOCKET_SCHEME: &str = "unix:";
+/// Where MCP is served over an instance's socket.
+const INSTANCE_PATH: &str = "/mcp";
 
 /// The body of a request to an upstream.
 pub(crate) type Body = Full<Bytes>;
@@ -54,6 +61,11 @@ struct Shared {
     swept: AtomicBool,
 }
 
+/// The URL by which the pool knows an instance's socket.
+pub(crate) fn url_of(socket: &Socket) -> Url {
+    format!("{SOCKET_SCHEME}{}", socket.path().display()).into()
+}
+
 /// One tenant's connections to one upstream. Bounded by the upstreams of the tenant's documents while it calls them, and
 /// gone with its last connection.
 struct Slot {
@@ -66,6 +78,8 @@ struct Slot {
 struct Place {
     url: Url,
     uri: Uri,
+    /// The socket of an instance, where it is none of the network.
+    socket: Option<Socket>,
     /// The request target (RFC 9112, section 3.2.1).
     path: Uri,
     host: HeaderValue,
@@ -160,7 +174,12 @@ impl Shared {
     }
 
     async fn open(&self, place: &Place) -> Result<Connection, Unanswered> {
-        let stream = self.connector.clone().call(place.uri.clone()).await.map_err(Unanswered::Connect)?;
+        let stream: Box<dyn Stream> = if let Some(socket) = &place.socket {
+            Box::new(socket.connect().await.map_err(|error| Unanswered::Connect(error.into()))?)
+        } else {
+            let stream = self.connector.clone().call(place.uri.clone()).await.map_err(Unanswered::Connect)?;
+            Box::new(TokioIo::new(stream))
+        };
         Connection::open(stream).await.map_err(Unanswered::Exchange)
     }
 
@@ -218,6 +237,10 @@ async fn keep_swept(pool: Weak<Shared>) {
 
 impl Place {
     fn of(url: &Url) -> Result<Self, http::Error> {
+        if let Some(path) = url.strip_prefix(SOCKET_SCHEME) {
+            let (uri, path, socket) = (Uri::default(), INSTANCE_PATH.parse()?, Some(Socket::at(path)));
+            return Ok(Self { url: Arc::clone(url), uri, socket, path, host: HeaderValue::from_static("localhost") });
+        }
         let uri: Uri = url.parse()?;
         let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).parse()?;
         let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
@@ -226,6 +249,18 @@ impl Place {
             Some(port) => HeaderValue::try_from(format!("{host}:{port}"))?,
             None => HeaderValue::try_from(host)?,
         };
-        Ok(Self { url: Arc::clone(url), uri, path, host })
+        Ok(Self { url: Arc::clone(url), uri, socket: None, path, host })
     }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

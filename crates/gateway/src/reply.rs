@@ -14,9 +14,8 @@ use partywall_mcp::{Event, Listed, Splitter, rewrite};
 use partywall_tenancy::{Grant, Snapshot};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::instances::Held;
 use crate::lease::Lease;
-use crate::pool::AnswerBody;
+use crate::pool::{AnswerBody, Hold};
 use crate::stdio::{Messages, Owner};
 
 /// A reply's body.
@@ -80,11 +79,11 @@ pub(crate) enum Source {
 /// What an instance says in a call, and the hold on it for so long.
 pub(crate) struct Events {
     messages: Messages<Owner>,
-    _held: Option<Held>,
+    _held: Option<Hold>,
 }
 
 impl Events {
-    pub(crate) fn new(messages: Messages<Owner>, held: Option<Held>) -> Self {
+    pub(crate) fn new(messages: Messages<Owner>, held: Option<Hold>) -> Self {
         Self { messages, _held: held }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::Method as HttpMethod;
-use partywall_domain::{RefusalCode, ServerLimits};
+use partywall_domain::{RefusalCode, ServerLimits, Transport};
 use partywall_ledger::Reservation;
 use partywall_mcp::{Era, Method, SESSION_ID, result_body};
 use partywall_tenancy::{Owned, TenantContext};
@@ -29,8 +29,10 @@ pub(crate) enum Destination {
     Here(String),
     /// On to an upstream.
     Upstream(Target),
-    /// To an instance that this node starts.
+    /// To an instance on stdio that this node starts.
     Instance(Box<Seat>),
+    /// To an instance that listens on a socket of its own.
+    Listening(Box<Seat>),
 }
 
 pub(crate) struct Target {
@@ -53,17 +55,38 @@ fn destination(gateway: &Gateway, reservation: &Reservation, request: &Request<'
         return Err(Refusal::new(RefusalCode::UnknownServer, "the tenant has no such server"));
     };
     let Some(url) = grant.upstream().cloned() else {
-        return seat(gateway, reservation.tenant(), request).map(|seat| Destination::Instance(Box::new(seat)));
+        let transport = grant.server().command.as_ref().map(|command| command.transport);
+        return instance(gateway, reservation.tenant(), transport, request);
     };
     let known = gateway.said.of(&url);
-    if let Some(known) = &known {
-        check_era(known, request)?;
-        if let (Some(Method::Discover), Some(result), Some(id)) = (request.method(), &known.discover, request.id()) {
-            return Ok(Destination::Here(result_body(id, result)));
-        }
+    if let Some(body) = known.and_then(|known| answered_here(&known, request).transpose()).transpose()? {
+        return Ok(Destination::Here(body));
     }
     let session = session(gateway, reservation, request, &url)?;
     Ok(Destination::Upstream(Target { url, limits: grant.server().limits, session }))
+}
+
+/// Of a server with instances: which one, and how it is spoken to.
+fn instance(
+    gateway: &Gateway,
+    tenant: &TenantContext,
+    transport: Option<Transport>,
+    request: &Request<'_>,
+) -> Result<Destination, Refusal> {
+    if transport == Some(Transport::Unix) {
+        return seated(tenant, request, None).map(|seat| Destination::Listening(Box::new(seat)));
+    }
+    let visitor = visitor(gateway, tenant, request)?;
+    seated(tenant, request, visitor).map(|seat| Destination::Instance(Box::new(seat)))
+}
+
+/// What is known of an upstream that serves over HTTP, and answers this request as well as the upstream would.
+pub(crate) fn answered_here(known: &Known, request: &Request<'_>) -> Result<Option<String>, Refusal> {
+    check_era(known, request)?;
+    Ok(match (request.method(), &known.discover, request.id()) {
+        (Some(Method::Discover), Some(result), Some(id)) => Some(result_body(id, result)),
+        _ => None,
+    })
 }
 
 /// Only the eras that the upstream has.
@@ -81,7 +104,8 @@ fn check_era(known: &Known, request: &Request<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn session(
+/// The legacy session that goes on at the upstream of this URL.
+pub(crate) fn session(
     gateway: &Gateway,
     reservation: &Reservation,
     request: &Request<'_>,
@@ -94,29 +118,30 @@ fn session(
     session.filter(|session| session.fits(request.server, url)).map(Some).ok_or_else(unknown_session)
 }
 
-/// The caller's seat at its instance. There the gateway opens the sessions, so a legacy client has to begin with one.
-fn seat(gateway: &Gateway, tenant: &TenantContext, request: &Request<'_>) -> Result<Seat, Refusal> {
-    let visitor = match (request.era, request.method()) {
-        (Era::Modern, _) => None,
-        (Era::Legacy, Some(Method::Initialize)) => Some(Visitor::begins(request.params()).ok_or_else(|| {
+/// A legacy client at an instance on stdio. There the gateway opens the sessions, so it has to begin with one.
+fn visitor(gateway: &Gateway, tenant: &TenantContext, request: &Request<'_>) -> Result<Option<Visitor>, Refusal> {
+    match (request.era, request.method()) {
+        (Era::Modern, _) => Ok(None),
+        (Era::Legacy, Some(Method::Initialize)) => Visitor::begins(request.params()).map(Some).ok_or_else(|| {
             Refusal::new(RefusalCode::InvalidParams, "the client says more of itself than a session has room for")
-        })?),
+        }),
         (Era::Legacy, _) if has_session(request) => {
             let session = claimed(gateway, tenant, request);
             let visitor = session.and_then(|session| Visitor::goes_on(&session, request.server));
             let visitor = visitor.filter(|visitor| !gateway.ended.has(visitor.id()));
-            Some(visitor.ok_or_else(unknown_session)?)
+            visitor.map(Some).ok_or_else(unknown_session)
         }
-        (Era::Legacy, _) => {
-            return Err(Refusal::new(RefusalCode::NotInitialized, "a legacy message without a session"));
-        }
-    };
+        (Era::Legacy, _) => Err(Refusal::new(RefusalCode::NotInitialized, "a legacy message without a session")),
+    }
+}
+
+fn seated(tenant: &TenantContext, request: &Request<'_>, visitor: Option<Visitor>) -> Result<Seat, Refusal> {
     Seat::of(tenant, request.server, visitor)
         .ok_or_else(|| Refusal::new(RefusalCode::UnknownServer, "the tenant has no such server"))
 }
 
 /// Modern messages have no session; a stray header is ignored (2026-07-28, transports).
-fn has_session(request: &Request<'_>) -> bool {
+pub(crate) fn has_session(request: &Request<'_>) -> bool {
     request.era == Era::Legacy && request.exchange.headers().contains_key(SESSION_ID)
 }
 
@@ -125,6 +150,6 @@ fn claimed(gateway: &Gateway, tenant: &TenantContext, request: &Request<'_>) -> 
     Owned::<Session>::claimed(text).open(tenant, &gateway.seal)
 }
 
-fn unknown_session() -> Refusal {
+pub(crate) fn unknown_session() -> Refusal {
     Refusal::new(RefusalCode::UnknownSession, "the session id is not this principal's, not ours or over")
 }

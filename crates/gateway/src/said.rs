@@ -30,8 +30,7 @@ impl SaidBook {
             self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&url);
             return;
         }
-        let known = Known { discover: said.discover.as_deref().and_then(passed_on), legacy: said.initialize.is_some() };
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(url, Arc::new(known));
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(url, Arc::new(Known::of(said)));
     }
 
     pub(crate) fn of(&self, url: &str) -> Option<Arc<Known>> {
@@ -40,6 +39,11 @@ impl SaidBook {
 }
 
 impl Known {
+    /// What is known of an upstream that said this.
+    pub(crate) fn of(said: &Said) -> Self {
+        Self { discover: said.discover.as_deref().and_then(passed_on), legacy: said.initialize.is_some() }
+    }
+
     /// The versions to name to a client that asked for another.
     pub(crate) fn versions(&self) -> Vec<String> {
         let said = self.discover.as_ref().and_then(|result| serde_json::from_str::<Value>(result.get()).ok());

@@ -8,6 +8,7 @@
 mod body;
 mod commands;
 mod connection;
+mod lists;
 mod mailbox;
 mod owner;
 mod pump;
@@ -16,7 +17,9 @@ mod tests;
 mod ticket;
 
 pub use body::{Answer, Messages, Seal};
-pub use connection::{Call, Changes, Connection, Settings};
+pub use connection::{Call, Connection, Settings};
+pub use lists::Changes;
+pub(crate) use lists::Lists;
 pub use owner::Owner;
 pub use partywall_mcp::stdio::{Client, Described, Dropped, Failure, Options, Questions, Reply, Turned};
 pub use ticket::Ticket;

@@ -3,10 +3,9 @@
 //! The client's token stays here; an assertion of ours travels in its place. Headers pass by a list of what may, in
 //! both directions.
 
-mod assertion;
 mod credential;
 mod instance;
-mod probe;
+mod listening;
 mod wire;
 
 use std::error::Error as _;
@@ -25,13 +24,10 @@ use partywall_tenancy::Owned;
 use tokio::time::error::Elapsed;
 use tracing::Instrument;
 
-pub use assertion::Signer;
-pub use probe::{Probe, ProbeError};
-
 use crate::Gateway;
 use crate::booked::Refused;
 use crate::framing;
-use crate::pool::{AnswerBody, Body, Unanswered};
+use crate::pool::{AnswerBody, Body, Hold, Unanswered, chain};
 use crate::refusal::{REQUEST_ID, Refusal};
 use crate::reply::{ReplyBody, Rewriting, Source, Stream, shows};
 use crate::request::Request;
@@ -49,6 +45,7 @@ pub(crate) async fn call(
     match destination {
         Destination::Here(body) => Ok(here(reservation, request, body)),
         Destination::Instance(seat) => instance::call(gateway, reservation, request, *seat).await,
+        Destination::Listening(seat) => listening::call(gateway, reservation, request, *seat).await,
         Destination::Upstream(target) => {
             // Before the assertion is signed: it is good for a minute, and a turn may be long in coming.
             if let Err(throttled) = reservation.wait_for_turn(&target.url, &target.limits).await {
@@ -59,7 +56,7 @@ pub(crate) async fn call(
                 Err(refusal) => return Err(Refused::settled(reservation, refusal)),
             };
             reservation.goes_upstream();
-            let (reservation, answer) = send(gateway, reservation, request, outbound, &target).await?;
+            let (reservation, answer) = send(gateway, reservation, request, outbound, &target, None).await?;
             reply(gateway, reservation, request, &target, answer).await
         }
     }
@@ -90,7 +87,7 @@ fn outbound(
         .map_err(|error| Refusal::new(RefusalCode::Internal, format!("the request could not be written: {error}")))
 }
 
-/// Sends the request and waits for the head of the answer.
+/// Sends the request and waits for the head of the answer, holding on to `hold` until that is over.
 ///
 /// A legacy client that disconnects has not cancelled, so its exchange runs in a task of its own, which keeps the
 /// place in the books as long as it takes. A modern one has: this future is dropped, and the connection with it.
@@ -100,6 +97,7 @@ async fn send(
     request: &Request<'_>,
     outbound: http::Request<Body>,
     target: &Target,
+    hold: Option<Hold>,
 ) -> Result<(Reservation, Response<AnswerBody>), Refused> {
     let limits = target.limits;
     let (pools, url) = (gateway.pools.clone(), Arc::clone(&target.url));
@@ -107,6 +105,7 @@ async fn send(
     let exchange = || async move {
         let asked = pin!(pools.request(reservation.tenant().id(), &url, outbound));
         let answer = tokio::time::timeout(answer_timeout(limits), asked).await;
+        let answer = answer.map(|answer| answer.map(|answer| answer.map(|body| body.holding(hold))));
         (reservation, answer)
     };
     let (reservation, answer) = if request.era == Era::Legacy && request.id().is_some() {
@@ -331,16 +330,4 @@ fn ended(gateway: &Gateway, reservation: &Reservation, request: &Request<'_>, ta
     if let Some(session) = session.filter(|_| status.is_success()) {
         gateway.ledger.session_ended(reservation.tenant(), session.opened());
     }
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -1,12 +1,12 @@
 //! What a tier has to be able to do. One conformance suite holds every driver to it.
 
-use std::path::PathBuf;
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::floor::Enforced;
 use crate::launch::Launch;
+use crate::socket::Socket;
 
 /// A boxed future, as traits need it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -43,7 +43,7 @@ pub enum Io {
         output: Box<dyn AsyncRead + Send + Unpin>,
     },
     /// The socket that the server makes; it may not be there yet.
-    Unix(PathBuf),
+    Unix(Socket),
 }
 
 /// A started instance.

@@ -15,7 +15,9 @@ pub mod supervisor;
 mod cgroup;
 mod order;
 mod output;
+mod socket;
 mod uids;
 
 pub use output::{LINE_BYTES_MAX, Line};
+pub use socket::Socket;
 pub use uids::{UID_FIRST, UIDS_MAX};

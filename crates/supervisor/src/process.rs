@@ -4,6 +4,7 @@
 //! instances by their ids and owners, and nothing of who may call them.
 
 mod instance;
+mod keepers;
 mod orphans;
 mod probe;
 mod way_out;
@@ -13,12 +14,10 @@ use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use partywall_domain::{no_box_path, no_mount_point};
 use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use crate::cgroup::Cgroups;
@@ -27,7 +26,9 @@ use crate::egress::{Egress, PROXY_PORT};
 use crate::floor::{Enforced, Guarantee};
 use crate::launch::{Launch, SOCKET, Transport};
 use crate::order::{Bind, BindAccess, Ceilings, Inner, Outer, frame};
+use crate::socket::Socket;
 use crate::uids::Uids;
+use keepers::Keepers;
 use way_out::WayOut;
 
 /// Bytes of an environment, names and values: half of what `execve` takes with the usual stack.
@@ -46,6 +47,7 @@ pub struct ProcessSettings {
 #[derive(Debug)]
 pub struct ProcessDriver {
     settings: ProcessSettings,
+    keepers: Arc<Keepers>,
     enforced: Enforced,
     cgroups: Cgroups,
     /// None where we are no root.
@@ -74,7 +76,8 @@ impl ProcessDriver {
         let root = nix::unistd::geteuid().is_root();
         let uids = if root { Some(Mutex::new(Uids::open(&settings.state.join("uids"))?)) } else { None };
         let enforced = probe::enforced(&settings.keeper, &cgroups, root).await;
-        Ok(Self { settings, enforced, cgroups, uids, orphans, _lock: lock })
+        let keepers = Keepers::new(settings.keeper.clone());
+        Ok(Self { settings, keepers, enforced, cgroups, uids, orphans, _lock: lock })
     }
 
     /// Instances of a gateway that crashed, which were found and ended.
@@ -127,11 +130,11 @@ impl ProcessDriver {
         let inner = self.inner(&order.launch, binds);
         let record = self.settings.state.join("records").join(&order.id);
         let cleanup = instance::Cleanup { group, record: record.clone(), sockets: sockets.clone() };
-        let mut child = match self.keeper(order.launch.transport) {
+        let mut child = match self.keepers.take(order.launch.transport) {
             Ok(child) => child,
             Err(error) => {
                 cleanup.run().await;
-                return Err(at(&self.settings.keeper.0, error).into());
+                return Err(error.into());
             }
         };
         orphans::remember(&record, child.id())?;
@@ -147,7 +150,7 @@ impl ProcessDriver {
         let _ = input.write_all(&[frame(&outer)?, frame(&inner)?].concat()).await;
         let io = match output {
             Some(output) => Io::Stdio { input: Box::new(input), output: Box::new(output) },
-            None => Io::Unix(sockets.join(Path::new(SOCKET).file_name().unwrap_or_default())),
+            None => Io::Unix(Socket::at(sockets.join(Path::new(SOCKET).file_name().unwrap_or_default()))),
         };
         Ok(Running { io, stderr: Box::new(stderr), notices, control: Box::new(control) })
     }
@@ -155,18 +158,6 @@ impl ProcessDriver {
     fn way_out(&self, order: &Order) -> io::Result<Option<WayOut>> {
         let path = self.settings.state.join("sockets").join(format!("{}.out", order.id));
         if order.launch.egress.is_empty() { Ok(None) } else { WayOut::open(path).map(Some) }
-    }
-
-    fn keeper(&self, transport: Transport) -> io::Result<Child> {
-        let (program, arguments) = &self.settings.keeper;
-        let mut command = Command::new(program);
-        command.args(arguments).env_clear().current_dir("/").kill_on_drop(true);
-        let output = match transport {
-            Transport::Stdio => Stdio::piped(),
-            // Nobody would read it, and a pipe that nobody reads stops whoever writes.
-            Transport::Unix => Stdio::null(),
-        };
-        command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped()).spawn()
     }
 
     fn inner(&self, launch: &Launch, binds: Vec<Bind>) -> Inner {

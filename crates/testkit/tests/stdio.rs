@@ -32,7 +32,8 @@ async fn instance(eras: &str, questions: Questions) -> Instance {
     let mut child = command.spawn().unwrap();
     let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let options = Options { questions, ..Options::default() };
-    let connection = Connection::open(input, output, Settings { options, ..Settings::default() }, Default::default());
+    let connection =
+        Connection::open(input, output, Settings { options, ..Settings::default() }, std::sync::Arc::default());
     patient(connection.ready()).await.unwrap_or_else(|why| panic!("the fixture that speaks {eras}: {why}"));
     Instance { child, connection }
 }

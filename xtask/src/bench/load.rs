@@ -79,6 +79,14 @@ pub(super) fn growth(plan: &Plan, worlds: [&World; 3], figures: &mut Figures) ->
     Ok(())
 }
 
+/// CPU time of the gateway for a call of one tenant, in microseconds.
+pub(super) fn cpu_per_call(plan: &Plan, world: &World, server: &str) -> Result<f64> {
+    let token = world.tokens(1)?.display().to_string();
+    let report = bench(plan, &[&world.url_of(server), "--tokens", &token, "--connections", "16"], &[world.pid()])?;
+    none_failed(&report)?;
+    number(&report, "/cpu/us_per_call")
+}
+
 /// Runs `partywall bench` and reads its report.
 fn bench(plan: &Plan, arguments: &[&str], pids: &[u32]) -> Result<Value> {
     let mut bench = measured("partywall");

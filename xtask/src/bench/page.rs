@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::figures::{Figures, Spread};
+use super::instances::STARTS;
 use super::plan::{ACTIVE, CONNECTIONS, Plan, RATE, USUAL_CONNECTIONS};
 use crate::process::profile;
 use crate::run::root;
@@ -32,6 +33,7 @@ pub(super) fn write(plan: &Plan, figures: &Figures) -> Result<()> {
     against_nginx(&mut text, figures)?;
     growth(&mut text, figures)?;
     refusals(&mut text, figures)?;
+    instances(&mut text, figures)?;
     memory(&mut text, figures)?;
     fs::write(root().join("docs/performance.md"), text).context("docs/performance.md")
 }
@@ -135,6 +137,36 @@ fn refusals(text: &mut String, figures: &Figures) -> Result<()> {
     for name in REFUSALS {
         let ratio = figures.ratio(&format!("{name}: cpu"), "served: cpu");
         writeln!(text, "| {name} | {} | {} |", shown(figures.of(&format!("{name}: cpu")), 1), shown(ratio, 2))?;
+    }
+    Ok(())
+}
+
+fn instances(text: &mut String, figures: &Figures) -> Result<()> {
+    writeln!(
+        text,
+        "\n## Instances\n\nThe server is a native program of 10 MB that speaks MCP on stdio. {STARTS} tenants call it for the first time, one \
+         after the\nother: each call starts an instance in a box of its own. In turn with them the bare program is started, from its start to\n\
+         the same answer. Target: at most 10 ms over the bare start at the median, 25 ms at the 99th percentile.\n"
+    )?;
+    writeln!(text, "| | p50, ms | p99, ms |\n|---|---|---|")?;
+    let names = ["first call", "bare start"];
+    for name in names {
+        let of = |quantile: &str| shown(figures.of(&format!("{name}: {quantile}")), 1);
+        writeln!(text, "| {name} | {} | {} |", of("p50"), of("p99"))?;
+    }
+    let over = |quantile: &str| {
+        let [first, bare] = names.map(|name| format!("{name}: {quantile}"));
+        shown(figures.difference(&first, &bare), 1)
+    };
+    writeln!(text, "| over it | {} | {} |", over("p50"), over("p99"))?;
+    writeln!(
+        text,
+        "\nOnce it is warm, over 16 connections of one tenant; the gateway's own CPU time. Target: at most 1.5 × a shared call.\n"
+    )?;
+    writeln!(text, "| call | µs per call | to a shared one |\n|---|---|---|")?;
+    for (name, shown_as) in [("shared", "shared, over HTTP"), ("own", "of an instance, on stdio")] {
+        let ratio = figures.ratio(&format!("{name}: cpu"), "shared: cpu");
+        writeln!(text, "| {shown_as} | {} | {} |", shown(figures.of(&format!("{name}: cpu")), 1), shown(ratio, 2))?;
     }
     Ok(())
 }

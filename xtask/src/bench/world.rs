@@ -11,12 +11,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::figures::Figures;
+use super::instances;
 use super::nginx::free_address;
 use super::watch;
 use crate::process::{Process, measured};
 
 /// The issuer whose tokens are used. Nobody is asked for its keys: they stand in its document.
 const ISSUER: &str = "https://issuer.bench.example";
+/// Instances that may stand at once: more than there are.
+const AWAKE_MAX: u32 = 1_000;
 /// How long the gateway may take to answer its first call after a start.
 const FIRST_CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -35,22 +38,36 @@ impl World {
     /// Sets up a gateway with `tenants` tenants, starts it again on what it then has, and notes how long that took until
     /// its first answer.
     pub(super) fn start(folder: &Path, upstream: &str, tenants: u32, figures: &mut Figures) -> Result<Self> {
-        let folder = folder.join(format!("world-{tenants}"));
+        let world = Self::set_up(folder.join(format!("world-{tenants}")), tenants)?;
+        let began = Instant::now();
+        world.apply(&documents(&world.read("jwks.json")?, upstream, tenants))?;
+        eprintln!("  {tenants} tenants applied in {:.1} s", began.elapsed().as_secs_f64());
+        world.restarted(tenants, figures)
+    }
+
+    /// Sets up a gateway whose `tenants` tenants each have an instance of `run`, as `own`, once they call it, and a
+    /// grant of the `shared` server.
+    pub(super) fn with_instances(folder: &Path, run: &[&str], shared: &str, tenants: u32) -> Result<Self> {
+        let world = Self::set_up(folder.join("world-instances"), tenants)?;
+        world.apply(&instances::documents(&world.read("jwks.json")?, ISSUER, run, shared, tenants))?;
+        Ok(world)
+    }
+
+    /// A gateway without documents, and tokens for its tenants.
+    fn set_up(folder: PathBuf, tenants: u32) -> Result<Self> {
         fs::create_dir_all(&folder)?;
         let address = free_address()?;
         fs::write(
             folder.join("partywall.toml"),
             format!(
-                "data = \"{0}/data\"\nlog_file = \"{0}/log.jsonl\"\nlisten = \"{address}\"\nadmin_listen = \"127.0.0.1:0\"\n",
+                "data = \"{0}/data\"\nlog_file = \"{0}/log.jsonl\"\nlisten = \"{address}\"\nadmin_listen = \"127.0.0.1:0\"\n\
+                 instances.awake_max = {AWAKE_MAX}\n",
                 folder.display()
             ),
         )?;
         let world = Self { process: serve(&folder, &address)?, address, folder };
         world.make_tokens(tenants.clamp(1, 10_000))?;
-        let began = Instant::now();
-        world.apply(&documents(&world.read("jwks.json")?, upstream, tenants))?;
-        eprintln!("  {tenants} tenants applied in {:.1} s", began.elapsed().as_secs_f64());
-        world.restarted(tenants, figures)
+        Ok(world)
     }
 
     /// The same, started anew: its memory is that of a start, not of an apply.
@@ -66,9 +83,14 @@ impl World {
         Ok(world)
     }
 
-    /// The MCP endpoint.
+    /// The MCP endpoint that all of them share.
     pub(super) fn url(&self) -> String {
-        format!("http://{}/mcp/echo", self.address)
+        self.url_of("echo")
+    }
+
+    /// The MCP endpoint of a server.
+    pub(super) fn url_of(&self, server: &str) -> String {
+        format!("http://{}/mcp/{server}", self.address)
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -124,9 +146,9 @@ impl World {
 
     /// Calls until it is answered.
     fn first_call(&self, deadline: Instant) -> Result<()> {
-        let token = self.read("tokens")?.lines().next().unwrap_or_default().to_owned();
+        let token = self.all_tokens()?.swap_remove(0);
         loop {
-            match self.call(&token) {
+            match self.call("echo", &token) {
                 Ok(answer) if answer.starts_with("HTTP/1.1 200 ") => return Ok(()),
                 last => ensure!(Instant::now() < deadline, "the gateway does not serve: {last:?}"),
             }
@@ -134,13 +156,19 @@ impl World {
         }
     }
 
-    fn call(&self, token: &str) -> Result<String> {
+    /// A token of each tenant.
+    pub(super) fn all_tokens(&self) -> Result<Vec<String>> {
+        Ok(self.read("tokens")?.lines().map(str::to_owned).collect())
+    }
+
+    /// Calls `echo` of a server over a connection of its own; gives the answer, head and body.
+    pub(super) fn call(&self, server: &str, token: &str) -> Result<String> {
         let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
         let mut stream = TcpStream::connect(&self.address)?;
         let (address, length) = (&self.address, body.len());
         write!(
             stream,
-            "POST /mcp/echo HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nAccept: application/json, text/event-stream\r\n\
+            "POST /mcp/{server} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nAccept: application/json, text/event-stream\r\n\
              Content-Type: application/json\r\nMcp-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: echo\r\n\
              Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
         )?;

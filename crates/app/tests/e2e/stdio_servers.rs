@@ -32,7 +32,8 @@ async fn server(program: &str, arguments: &[&str], questions: Questions) -> Serv
     let mut child = command.spawn().unwrap();
     let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let options = Options { questions, ..Options::default() };
-    let connection = Connection::open(input, output, Settings { options, ..Settings::default() }, Default::default());
+    let connection =
+        Connection::open(input, output, Settings { options, ..Settings::default() }, std::sync::Arc::default());
     patient(connection.ready()).await.unwrap_or_else(|why| panic!("{program}: {why}"));
     Server { _child: child, _home: home, connection }
 }

@@ -15,16 +15,19 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::metered::{HEAD_BYTES_MAX, Left, Metered};
 use super::{Body, Home};
 
 /// What does the reading and writing.
-type Driver = http1::Connection<TokioIo<Metered<TokioIo<Stream>>>, Body>;
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Driver = http1::Connection<TokioIo<Metered<Box<dyn Stream>>>, Body>;
+
+/// What leads to an upstream: TCP with or without TLS, or the socket of an instance.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 pub(super) struct Connection {
     sender: SendRequest<Body>,
@@ -34,9 +37,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(stream: Stream) -> hyper::Result<Self> {
+    pub(super) async fn open(stream: Box<dyn Stream>) -> hyper::Result<Self> {
         let left = Left::default();
-        let stream = TokioIo::new(Metered::new(TokioIo::new(stream), left.clone()));
+        let stream = TokioIo::new(Metered::new(stream, left.clone()));
         let (sender, driver) = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(stream).await?;
         Ok(Self { sender, driver: Box::pin(driver), left, idle_since: Instant::now() })
     }
@@ -87,11 +90,21 @@ pub(crate) struct AnswerBody {
     incoming: Incoming,
     /// None once the answer has ended.
     connection: Option<(Connection, Home)>,
+    /// What must stand for so long.
+    _holding: Option<Hold>,
 }
+
+/// What an answer holds on to until it is dropped.
+pub(crate) type Hold = Box<dyn Send + Sync>;
 
 impl AnswerBody {
     pub(super) fn new(incoming: Incoming, connection: Connection, home: Home) -> Self {
-        Self { incoming, connection: Some((connection, home)) }
+        Self { incoming, connection: Some((connection, home)), _holding: None }
+    }
+
+    /// The same, holding on to something.
+    pub(crate) fn holding(self, hold: Option<Hold>) -> Self {
+        Self { _holding: hold, ..self }
     }
 
     /// The answer has ended: its connection goes home, if it is fit for another exchange.

@@ -1,7 +1,6 @@
 //! The handle to an instance's channel.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,15 +9,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::commands::{Command, Taken};
+use super::lists::{Changes, Lists};
 use super::mailbox::{Receiver, mailbox};
 use super::pump::Pump;
-use crate::cold::AsOf;
 
 /// Requests that wait for the task. Default 256: it takes one in microseconds.
 const COMMANDS_MAX: usize = 256;
-
-/// How often the instances of one place said that their lists are others. Shared by all that run one after the other.
-pub type Changes = Arc<AtomicU64>;
 
 /// How an instance is spoken to.
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +87,8 @@ impl<O: Clone + Eq + Send + Sync + 'static> Connection<O> {
     }
 
     /// How its lists are now.
-    pub(crate) fn lists(&self) -> AsOf {
-        AsOf::now(&self.changes)
+    pub(crate) fn lists(&self) -> Lists {
+        Lists::now(&self.changes)
     }
 
     /// What was dropped of what the server said.

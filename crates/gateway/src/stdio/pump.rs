@@ -10,7 +10,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::commands::{Command, Taken};
-use super::connection::{Changes, Health, Settings};
+use super::connection::{Health, Settings};
+use super::lists::Changes;
 use super::mailbox::Sender;
 
 /// Lines that the server has not read yet, beyond which no request is taken. Default 64.

@@ -45,7 +45,7 @@ async fn patient<T>(future: impl Future<Output = T>) -> T {
 fn pipes(settings: Settings) -> (Connection<&'static str>, Server) {
     let (input, reads) = tokio::io::duplex(PIPE_BYTES);
     let (writes, output) = tokio::io::duplex(PIPE_BYTES);
-    let connection = Connection::open(input, output, settings, Default::default());
+    let connection = Connection::open(input, output, settings, std::sync::Arc::default());
     (connection, Server { reads: BufReader::new(reads).lines(), writes })
 }
 

@@ -21,13 +21,14 @@ use serde_json::value::RawValue;
 use super::{outliving_client, shortened, streamed, wire};
 use crate::Gateway;
 use crate::booked::Refused;
-use crate::cold::{AsOf, Question};
+use crate::cold::Question;
 use crate::instances::{Held, Instances};
+use crate::pool::Hold;
 use crate::refusal::Refusal;
 use crate::reply::{Events, ReplyBody, Rewriting, Source, Stream};
 use crate::request::Request;
 use crate::seat::Seat;
-use crate::stdio::{Answer, Call, Owner, Seal, Ticket, Turned};
+use crate::stdio::{Answer, Call, Connection, Lists, Owner, Seal, Ticket, Turned};
 use crate::told;
 use crate::visitor::Visitor;
 
@@ -48,7 +49,7 @@ pub(crate) async fn call(
     match request.envelope.as_ref().map(|envelope| &envelope.message) {
         Some(Message::Request { .. }) => ask(gateway, instances, reservation, request, seat).await,
         Some(Message::Notification { .. }) => {
-            if let Some(connection) = instances.current(&seat.key) {
+            if let Some(connection) = current(instances, &seat) {
                 connection.notify(seat.owner(reservation.tenant()), request.body.clone()).await;
             }
             Ok(done(reservation, request, StatusCode::ACCEPTED))
@@ -86,7 +87,7 @@ struct Asked {
 struct Had {
     answer: Answer<Owner>,
     held: Held,
-    lists: AsOf,
+    lists: Lists,
 }
 
 /// A request, or a legacy client's stream.
@@ -159,8 +160,8 @@ impl Asking {
         if !self.goes_on_at(&held) {
             return Err(Refusal::new(RefusalCode::UnknownSession, "the instance of this session has ended"));
         }
-        let lists = held.connection().lists();
-        let call = self.begin(&held).await.map_err(turned)?;
+        let lists = stdio(&held)?.lists();
+        let call = self.begin(&held, stdio(&held)?).await.map_err(turned)?;
         let answer = if self.id.is_some() { self.answer(call, &held).await? } else { Answer::stream(call, None) };
         Ok(Had { answer, held, lists })
     }
@@ -172,8 +173,8 @@ impl Asking {
         visitor.and_then(Visitor::instance).is_none_or(|instance| instance == held.info().id)
     }
 
-    async fn begin(&self, held: &Held) -> Result<Call<Owner>, Turned> {
-        let (connection, owner) = (held.connection(), self.seat.owner(self.reservation.tenant()));
+    async fn begin(&self, held: &Held, connection: &Connection<Owner>) -> Result<Call<Owner>, Turned> {
+        let owner = self.seat.owner(self.reservation.tenant());
         let client = self.seat.visitor.as_ref().map(Visitor::client);
         match (&self.id, client, &self.ticket) {
             (None, Some(client), _) => connection.stream(owner, client).await,
@@ -197,8 +198,18 @@ impl Asking {
     }
 }
 
+/// The channel of the instance that calls of this seat use now, where one serves.
+fn current(instances: &Instances, seat: &Seat) -> Option<Connection<Owner>> {
+    instances.current(&seat.key)?.stdio().cloned()
+}
+
+fn stdio(held: &Held) -> Result<&Connection<Owner>, Refusal> {
+    let replaced = || Refusal::new(RefusalCode::InstanceDown, "the instance is of an earlier configuration; try again");
+    held.connection().stdio().ok_or_else(replaced)
+}
+
 /// What to run for this tenant, with its own secrets.
-fn launch(tenant: &TenantContext, server: &str, secrets: &SecretKeys) -> Result<Launch, StartError> {
+pub(super) fn launch(tenant: &TenantContext, server: &str, secrets: &SecretKeys) -> Result<Launch, StartError> {
     let grant = tenant.grant(server);
     let command = grant.and_then(|grant| Some((grant.server().command.as_ref()?, grant.require())));
     // A seat is had only where there is a command.
@@ -218,7 +229,7 @@ fn seal(tenant: &TenantContext, keys: &Arc<SealKeys>, server: &str, instance: &s
 }
 
 /// Why there is no instance.
-fn not_had(why: &StartError) -> Refusal {
+pub(super) fn not_had(why: &StartError) -> Refusal {
     let code = match why {
         StartError::TooMany => RefusalCode::Busy,
         StartError::Closing => RefusalCode::Draining,
@@ -252,7 +263,7 @@ impl Asked {
     fn without_client(self) {
         match self.outcome {
             Ok(Had { answer: Answer::Events(messages), held, .. }) => {
-                let source = Source::Instance(Box::new(Events::new(messages, Some(held))));
+                let source = Source::Instance(Box::new(Events::new(messages, Some(Box::new(held)))));
                 drop(Stream::new(source, self.reservation, 200).outliving_client());
             }
             Ok(_) => settle(self.reservation, 200, 0, "the client left before the end"),
@@ -284,7 +295,7 @@ fn reply(
         Answer::Events(messages) => {
             let read = request.method().is_none_or(Method::answers_are_rewritten);
             let rewriting = read.then(|| Rewriting::new(request.server, seat.limits.filtered_bytes_max));
-            let source = Source::Instance(Box::new(Events::new(messages, held)));
+            let source = Source::Instance(Box::new(Events::new(messages, held.map(|held| Box::new(held) as Hold))));
             let mut response = streamed(gateway, reservation, request, StatusCode::OK, source, rewriting, None);
             wire::finish(&mut response, request, "text/event-stream");
             response
@@ -348,7 +359,7 @@ async fn respond(
     request: &Request<'_>,
     seat: &Seat,
 ) -> Result<Response<ReplyBody>, Refused> {
-    let taken = match instances.current(&seat.key) {
+    let taken = match current(instances, seat) {
         Some(connection) => connection.respond(seat.owner(reservation.tenant()), request.body.clone()).await,
         None => Err(Turned::Gone),
     };
@@ -367,7 +378,7 @@ async fn leave(
     request: &Request<'_>,
     seat: &Seat,
 ) -> Response<ReplyBody> {
-    if let Some(connection) = instances.current(&seat.key) {
+    if let Some(connection) = current(instances, seat) {
         connection.forget(seat.owner(reservation.tenant())).await;
     }
     if seat.per == InstancePer::Session {

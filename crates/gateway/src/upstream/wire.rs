@@ -8,7 +8,8 @@ use partywall_ledger::Ids;
 use partywall_mcp::{Era, LAST_EVENT_ID, METHOD, NAME, PARAM_PREFIX, PROTOCOL_VERSION, SESSION_ID};
 
 use super::credential::Credential;
-use super::{REQUEST_ID, Target, assertion};
+use super::{REQUEST_ID, Target};
+use crate::assertion;
 use crate::pool::Body;
 use crate::reply::ReplyBody;
 use crate::request::Request;

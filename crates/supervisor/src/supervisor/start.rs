@@ -71,7 +71,12 @@ async fn live<C: Connect>(
     let said = tokio::spawn(listen(Arc::clone(cell), generation, info.clone(), running.stderr));
     let connected = tokio::select! {
         connected = cell.house.connect.connect(info, running.io) => connected,
-        _ = control.ended() => Err("it ended before it answered".to_owned()),
+        // One that is not waited for any more was ended by us.
+        _ = control.ended() => {
+            let wanted = cell.is_starting(generation);
+            let why = if wanted { "it ended before it answered" } else { "it did not answer within `start_timeout_s`" };
+            Err(why.to_owned())
+        }
     };
     let failed = match connected {
         Ok(connection) => {

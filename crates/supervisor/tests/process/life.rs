@@ -62,9 +62,9 @@ async fn a_server_on_a_socket_is_reached_from_outside() {
     (launch.command, launch.arguments) = ("/usr/bin/python3".into(), vec!["-c".to_owned(), script.to_owned()]);
     launch.transport = Transport::Unix;
     let running = host.driver.start(order("tenant-a", launch)).await.unwrap();
-    let Io::Unix(path) = running.io else { panic!("streams where a socket was asked for") };
+    let Io::Unix(socket) = running.io else { panic!("streams where a socket was asked for") };
     let mut stream = loop {
-        match tokio::net::UnixStream::connect(&path).await {
+        match socket.connect().await {
             Ok(stream) => break stream,
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
         }

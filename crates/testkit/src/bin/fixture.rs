@@ -1,4 +1,4 @@
-//! The fixture server as a process of its own: `fixture [--listen ADDR | --stdio] [--eras both|legacy|modern] [--json]`.
+//! The fixture server as a process of its own: `fixture [--listen ADDR | --unix PATH | --stdio] [--eras both|legacy|modern] [--json]`.
 //!
 //! Its first line on stdout says where it listens, so that a test can ask for port 0. With `--stdio` it speaks MCP over
 //! stdin and stdout instead.
@@ -10,7 +10,7 @@ use partywall_testkit::{
     args,
     fixture::{self, Eras, Options},
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -23,8 +23,11 @@ async fn main() -> anyhow::Result<()> {
     if args::flag("--stdio") {
         return Ok(fixture::serve_stdio(eras).await?);
     }
+    let options = Options { eras, json: args::flag("--json"), ..Options::default() };
+    if let Some(path) = args::value("--unix") {
+        return Ok(fixture::serve(UnixListener::bind(path)?, options).await?);
+    }
     let listener = TcpListener::bind(args::value("--listen").as_deref().unwrap_or("127.0.0.1:0")).await?;
     writeln!(std::io::stdout(), "listening on http://{}/mcp", listener.local_addr()?)?;
-    let options = Options { eras, json: args::flag("--json"), ..Options::default() };
     Ok(fixture::serve(listener, options).await?)
 }

@@ -102,7 +102,8 @@ pub(crate) fn servers_and_plan(servers: &[Boxed], plan: &str) -> String {
 
 fn grants(servers: &[Boxed], placement: &str) -> String {
     let grant = grant(placement);
-    servers.iter().map(|server| format!("servers.{} = {grant}\n", server.name)).collect()
+    let grants: Vec<_> = servers.iter().map(|server| format!("servers.{} = {grant}\n", server.name)).collect();
+    grants.concat()
 }
 
 /// Documents of these servers and of both tenants, everything granted.

@@ -12,10 +12,9 @@ use partywall_identity::SystemAuthority;
 use partywall_mcp::{METHOD, PROTOCOL_VERSION, SESSION_ID, Splitter};
 use serde_json::Value;
 
-use super::assertion::placed;
-use super::{Signer, chain};
 use crate::Gateway;
-use crate::pool::{AnswerBody, Pools, Url};
+use crate::assertion::{Signer, placed};
+use crate::pool::{AnswerBody, Pools, Url, chain};
 
 /// How long one question may take. Default 5 s: an operator is waiting.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -70,17 +69,12 @@ struct Answer {
 impl Gateway {
     /// What the server says of itself, and with `sharing = "assertion"` the proof that it verifies.
     pub async fn probe(&self, _: &SystemAuthority, probe: &Probe<'_>) -> Result<Said, ProbeError> {
-        let genuine = self.signer.probe(probe.server.as_str());
-        let discover = ask(&self.pools, probe, Question::Discover, genuine.clone()).await.map_err(ProbeError::Url)?;
-        let initialize = ask(&self.pools, probe, Question::Initialize, genuine).await.map_err(ProbeError::Url)?;
-        let said = Said { discover: discover.result.map(Into::into), initialize: initialize.result.map(Into::into) };
+        let said = probe.said(&self.pools, &self.signer).await.map_err(ProbeError::Url)?;
         let question = match (&said.discover, &said.initialize) {
             (Some(_), _) => Question::Discover,
             (None, Some(_)) => Question::Initialize,
-            (None, None) if probe.waits_for_credential([discover.status, initialize.status]) => {
-                return if probe.sharing == Some(Sharing::Assertion) { Err(unproven(probe)) } else { Ok(said) };
-            }
-            (None, None) => return Err(ProbeError::Url(no_server(probe, discover.status, initialize.status))),
+            (None, None) if probe.sharing == Some(Sharing::Assertion) => return Err(unproven(probe)),
+            (None, None) => return Ok(said),
         };
         if probe.sharing == Some(Sharing::Assertion) {
             self.prove(probe, question).await?;
@@ -116,6 +110,20 @@ fn forged(signer: &Signer, server: &str) -> Option<HeaderValue> {
 }
 
 impl Probe<'_> {
+    /// What the server says of itself; nothing where it waits for a tenant's credential. The error is a sentence for the
+    /// operator.
+    pub(crate) async fn said(&self, pools: &Pools, signer: &Signer) -> Result<Said, String> {
+        let genuine = signer.probe(self.server.as_str());
+        let discover = ask(pools, self, Question::Discover, genuine.clone()).await?;
+        let initialize = ask(pools, self, Question::Initialize, genuine).await?;
+        let statuses = [discover.status, initialize.status];
+        let said = Said { discover: discover.result.map(Into::into), initialize: initialize.result.map(Into::into) };
+        if said == Said::default() && !self.waits_for_credential(statuses) {
+            return Err(no_server(self, discover.status, initialize.status));
+        }
+        Ok(said)
+    }
+
     /// Whether it is no wonder that nothing was said: it answers with a tenant's credential alone.
     fn waits_for_credential(&self, statuses: [StatusCode; 2]) -> bool {
         *self.auth != Auth::None && statuses.into_iter().all(is_refused)
@@ -163,8 +171,7 @@ async fn ask_once(
     question: Question,
     assertion: Option<(HeaderName, HeaderValue)>,
 ) -> Result<Answer, String> {
-    let request =
-        build(Method::POST, url, assertion.clone(), Some(question), None).map_err(|error| error.to_string())?;
+    let request = build(Method::POST, assertion.clone(), Some(question), None).map_err(|error| error.to_string())?;
     let answer = pools
         .request(TenantId::NOBODY, url, request)
         .await
@@ -181,7 +188,7 @@ async fn ask_once(
     let answer = Answer { status: parts.status, result: result.as_deref().and_then(result_of), session };
     // A session that was opened only to ask is closed again.
     if let Some(session) = &answer.session
-        && let Ok(end) = build(Method::DELETE, url, assertion, None, Some(session))
+        && let Ok(end) = build(Method::DELETE, assertion, None, Some(session))
     {
         let _ = pools.request(TenantId::NOBODY, url, end).await;
     }
@@ -190,14 +197,12 @@ async fn ask_once(
 
 fn build(
     method: Method,
-    url: &Url,
     assertion: Option<(HeaderName, HeaderValue)>,
     question: Option<Question>,
     session: Option<&HeaderValue>,
 ) -> Result<HttpRequest<Full<Bytes>>, http::Error> {
     let mut request = HttpRequest::builder()
         .method(method)
-        .uri(&**url)
         .header(header::ACCEPT, "application/json, text/event-stream")
         .header(header::CONTENT_TYPE, "application/json");
     if let Some((name, assertion)) = assertion {

@@ -26,7 +26,7 @@ const ASSERTION: HeaderName = HeaderName::from_static("partywall-assertion");
 const SCHEME: &str = "Bearer ";
 
 /// An assertion in its header: `Authorization`, or our own where that is `taken` by a credential.
-pub(super) fn placed(
+pub(crate) fn placed(
     assertion: HeaderValue,
     taken: Option<&HeaderName>,
 ) -> Result<(HeaderName, HeaderValue), http::Error> {
@@ -163,7 +163,7 @@ impl Signer {
     }
 
     /// An assertion that belongs to no tenant, for the gateway's own questions to a server.
-    pub(super) fn probe(&self, server: &str) -> Option<HeaderValue> {
+    pub(crate) fn probe(&self, server: &str) -> Option<HeaderValue> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
         self.sign(&Claims {
             iss: &self.issuer,
@@ -186,7 +186,7 @@ fn thumbprint(text: &str) -> impl AsRef<[u8]> {
 
 impl Signer {
     /// A signer that looks like this one, key id and all, and signs with a key that nobody published.
-    pub(super) fn impostor(&self) -> Option<Self> {
+    pub(crate) fn impostor(&self) -> Option<Self> {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).ok()?;
         let pkcs8 = key.to_pkcs8v1().ok()?;
         Some(Self {
