@@ -184,6 +184,7 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
                 Action::Reply { call, reply } => self.reply(call, reply),
                 Action::Ready(described) => self.health.send_modify(|health| health.described = Some(described)),
                 Action::Broken(why) => self.break_off(why),
+                Action::Worn => self.health.send_modify(|health| health.worn = true),
             }
         }
         if self.outbox.len() > UNREAD_AT_ALL_MAX {
