@@ -124,7 +124,11 @@ impl Slot {
                     self.leave(now, actions);
                 }
             }
-            Event::Stop => self.leave(now, actions),
+            Event::Stop(generation) => {
+                if [self.serving(), self.starting_now()].contains(&Some(generation)) {
+                    self.leave(now, actions);
+                }
+            }
             Event::Close => {
                 self.closing = true;
                 self.leave(now, actions);

@@ -225,14 +225,17 @@ impl<C: Connect> Supervisor<C> {
 
     /// Stops an instance when its calls are done; whether there is one of this id. The next call starts another.
     pub fn stop(&self, id: &str) -> bool {
-        let cell = self.house.cells().into_iter().find(|cell| cell.has(id));
-        cell.inspect(|cell| cell.apply(Event::Stop)).is_some()
+        let cells = self.house.cells().into_iter();
+        let found = cells.filter_map(|cell| Some((cell.generation_of(id)?, cell))).next();
+        found.inspect(|(generation, cell)| cell.apply(Event::Stop(*generation))).is_some()
     }
 
     /// Stops the instance of a key when its calls are done.
     pub fn stop_of(&self, key: &InstanceKey) {
         let cell = self.house.slots().get(key).cloned();
-        cell.inspect(|cell| cell.apply(Event::Stop));
+        if let Some((generation, cell)) = cell.and_then(|cell| Some((cell.current()?, cell))) {
+            cell.apply(Event::Stop(generation));
+        }
     }
 
     /// Ends all instances. Calls in flight get their time, but none longer than this.

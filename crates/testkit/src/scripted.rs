@@ -5,7 +5,8 @@
 //! - `verbatim` answers with the line that the call was, in base64, as `got`;
 //! - `say` answers with the bytes of its argument `line` (base64), where `@id@` stands for the call's id;
 //! - `work` tells and asks its client, and puts its argument `of` into every message; with `waits` it does nothing after
-//!   its progress until it is cancelled, and then asks once more, as a server does that was just about to.
+//!   its progress until it is cancelled, and then asks once more, as a server does that was just about to; with `drops`
+//!   it says no more of a cancelled call, as the protocol has it.
 //!
 //! `of` is the name of whoever called. A client that reads another name there was told what is not for it.
 
@@ -50,12 +51,15 @@ struct Work {
     of: String,
     #[serde(default)]
     waits: bool,
+    #[serde(default)]
+    drops: bool,
 }
 
 /// A call of `work` that is not answered yet.
 struct Job {
     of: String,
     waits: bool,
+    drops: bool,
     /// How many of [`QUESTIONS`] were answered.
     answered: usize,
     /// The number of the question that is open.
@@ -135,7 +139,7 @@ impl<W: Write> Scripted<W> {
     }
 
     /// Begins a call of `work`, or of a modern client's goes on with it.
-    fn work(&mut self, id: &str, Work { of, waits }: Work, params: &Value) -> io::Result<()> {
+    fn work(&mut self, id: &str, Work { of, waits, drops }: Work, params: &Value) -> io::Result<()> {
         self.tell("notifications/message", &json!({"level": "info", "data": "work", "of": of}))?;
         let token = &params["_meta"]["progressToken"];
         if !token.is_null() {
@@ -143,7 +147,7 @@ impl<W: Write> Scripted<W> {
         }
         let told = params["inputResponses"].as_object().map(|all| all.values().cloned().collect());
         let answered = params["requestState"].as_str().and_then(|state| state.parse().ok()).unwrap_or(0);
-        let job = Job { of, waits, answered, asked: None, told: told.unwrap_or_default() };
+        let job = Job { of, waits, drops, answered, asked: None, told: told.unwrap_or_default() };
         if !waits {
             return self.go_on(id.to_owned(), job);
         }
@@ -194,7 +198,7 @@ impl<W: Write> Scripted<W> {
         let params: Value = serde_json::from_str(params.map_or("{}", RawValue::get))?;
         let id = params["requestId"].to_string();
         let Some(mut job) = self.jobs.remove(&id) else { return Ok(()) };
-        if self.modern {
+        if self.modern || job.drops {
             return Ok(());
         }
         self.tell("notifications/message", &json!({"level": "info", "data": "late", "of": job.of}))?;

@@ -36,6 +36,7 @@ impl Default for Settings {
 pub(super) struct Health {
     pub(super) described: Option<Arc<Described>>,
     pub(super) broken: Option<&'static str>,
+    pub(super) worn: bool,
     pub(super) dropped: Dropped,
 }
 
@@ -84,6 +85,11 @@ impl<O: Clone + Eq + Send + Sync + 'static> Connection<O> {
     /// Whether the instance is gone.
     pub fn is_gone(&self) -> bool {
         self.commands.is_closed()
+    }
+
+    /// Whether another instance is to take its place, since nobody knows any more whom its questions are for.
+    pub fn is_worn(&self) -> bool {
+        self.health.borrow().worn
     }
 
     /// How its lists are now.

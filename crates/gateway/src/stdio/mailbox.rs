@@ -41,6 +41,11 @@ impl Sender {
     pub(super) fn is_closed(&self) -> bool {
         self.replies.is_closed()
     }
+
+    /// Whether something was not read.
+    pub(super) fn is_unread(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
 }
 
 impl Receiver {

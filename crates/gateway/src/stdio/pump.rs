@@ -28,12 +28,20 @@ pub(super) struct Pump<O> {
     channel: Channel<O>,
     lines: Lines,
     health: watch::Sender<Health>,
-    mailboxes: HashMap<u64, (u64, Sender)>,
+    mailboxes: HashMap<u64, Visit>,
     /// Counts the requests that took up a call, so that one that left is not taken for the next.
     visits: u64,
     outbox: VecDeque<String>,
     over: bool,
     changes: Changes,
+}
+
+/// A client's stay with its call: from the request that took the call up until it read how that request ended.
+struct Visit {
+    number: u64,
+    replies: Sender,
+    /// Whether all was said: the client was asked something, and has to read it to come back.
+    is_asked: bool,
 }
 
 impl<O: Clone + Eq + Send + 'static> Pump<O> {
@@ -123,7 +131,7 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
                 let _ = taken.send(self.channel.respond(&owner, &body));
             }
             Command::Left(Taken { call, visit }) => {
-                if self.mailboxes.get(&call).is_some_and(|(current, _)| *current == visit) {
+                if self.mailboxes.get(&call).is_some_and(|current| current.number == visit) {
                     self.left(call);
                 }
             }
@@ -140,7 +148,7 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
         self.visits += 1;
         let visit = self.visits;
         if let Ok(call) = call {
-            self.mailboxes.insert(call, (visit, replies));
+            self.mailboxes.insert(call, Visit { number: visit, replies, is_asked: false });
         }
         if taken.send(call.map(|call| Taken { call, visit })).is_err()
             && let Ok(call) = call
@@ -150,13 +158,16 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
         }
     }
 
+    /// The client of a call has left. One that was asked something and read it will be back.
     fn left(&mut self, call: u64) {
-        self.mailboxes.remove(&call);
-        self.channel.left(call, Instant::now());
+        let Some(visit) = self.mailboxes.remove(&call) else { return };
+        if !visit.is_asked || visit.replies.is_unread() {
+            self.channel.left(call, Instant::now());
+        }
     }
 
     fn tick(&mut self) {
-        let closed = self.mailboxes.iter().filter(|(_, (_, sender))| sender.is_closed());
+        let closed = self.mailboxes.iter().filter(|(_, visit)| visit.replies.is_closed());
         for call in closed.map(|(call, _)| *call).collect::<Vec<_>>() {
             self.left(call);
         }
@@ -173,6 +184,7 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
                 Action::Reply { call, reply } => self.reply(call, reply),
                 Action::Ready(described) => self.health.send_modify(|health| health.described = Some(described)),
                 Action::Broken(why) => self.break_off(why),
+                Action::Worn => self.health.send_modify(|health| health.worn = true),
             }
         }
         if self.outbox.len() > UNREAD_AT_ALL_MAX {
@@ -181,9 +193,10 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
     }
 
     fn reply(&mut self, call: u64, reply: Reply) {
-        let is_last = !matches!(reply, Reply::More(_));
-        let Some((_, sender)) = self.mailboxes.get(&call) else { return };
-        let sent = sender.send(reply);
+        let Some(visit) = self.mailboxes.get_mut(&call) else { return };
+        let is_last = matches!(reply, Reply::Answer(_) | Reply::Failed(_));
+        visit.is_asked = matches!(reply, Reply::InputRequired { .. });
+        let sent = visit.replies.send(reply);
         if !sent {
             self.left(call);
         } else if is_last {

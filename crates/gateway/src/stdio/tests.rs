@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use partywall_mcp::Era;
-use partywall_mcp::stdio::{Client, Failure, Options, Reply, Turned};
+use partywall_mcp::stdio::{Client, Failure, Options, Questions, Reply, Turned};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines};
@@ -51,7 +51,16 @@ fn pipes(settings: Settings) -> (Connection<&'static str>, Server) {
 
 /// A legacy server, its handshake done.
 async fn legacy(line_bytes_max: usize) -> (Connection<&'static str>, Server) {
-    let options = Options { era: Some(Era::Legacy), ..Options::default() };
+    greeted(Options { era: Some(Era::Legacy), ..Options::default() }, line_bytes_max).await
+}
+
+/// A legacy server that may ask for folders, its handshake done.
+async fn asking() -> (Connection<&'static str>, Server) {
+    let questions = Questions { roots: true, ..Questions::default() };
+    greeted(Options { era: Some(Era::Legacy), questions, ..Options::default() }, LINE).await
+}
+
+async fn greeted(options: Options, line_bytes_max: usize) -> (Connection<&'static str>, Server) {
     let (connection, mut server) = pipes(Settings { options, line_bytes_max });
     let initialize = server.next().await;
     let result =
@@ -159,6 +168,35 @@ async fn a_client_that_does_not_read_loses_its_call_and_the_others_go_on() {
     let all = patient(events.collect()).await.unwrap().to_bytes();
     let text = String::from_utf8(all.to_vec()).unwrap();
     assert!(!text.contains("\"result\"") && text.matches("data: ").count() < 1_000);
+}
+
+/// A question may come while its client leaves, on either side of it; one that was read is waited for.
+#[tokio::test]
+async fn a_client_that_leaves_without_reading_a_question_is_not_waited_for() {
+    let (connection, mut server) = asking().await;
+    let params = json!({"name": "t", "_meta": {"io.modelcontextprotocol/clientCapabilities": {"roots": {}}}});
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
+    for (question, reads) in [(1, false), (2, true)] {
+        let mut call = patient(connection.request("ann", None, body.clone().into())).await.unwrap();
+        let request = server.next().await;
+        server.says(&json!({"jsonrpc": "2.0", "id": question, "method": "roots/list"})).await;
+        // The ping is answered after the question was put.
+        server.says(&json!({"jsonrpc": "2.0", "id": "after", "method": "ping"})).await;
+        assert_eq!(server.next().await["id"], "after");
+        if reads {
+            assert!(matches!(patient(call.next()).await, Some(Reply::InputRequired { .. })));
+        }
+        let number = call.number();
+        drop(call);
+        if reads {
+            let back = patient(connection.resume("ann", number, body.clone().into())).await;
+            assert!(back.is_ok(), "it is waited for");
+        } else {
+            assert_eq!(server.next().await["method"], "notifications/cancelled");
+            assert_eq!(server.next().await["error"]["code"], 40_900);
+            server.answers(&request, &json!({})).await;
+        }
+    }
 }
 
 #[tokio::test]

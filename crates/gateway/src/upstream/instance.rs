@@ -153,10 +153,13 @@ impl Asking {
     }
 
     async fn outcome(&self) -> Result<Had, Refusal> {
-        let tenant = self.reservation.tenant();
-        let launch = || launch(tenant, &self.server, &self.secrets);
-        let held =
-            self.instances.lease(&self.seat.key, tenant.revision(), launch).await.map_err(|why| not_had(&why))?;
+        let mut held = self.lease().await?;
+        // A call that its client comes back to waits where it is.
+        if self.ticket.is_none() && stdio(&held)?.is_worn() {
+            held.retire();
+            drop(held);
+            held = self.lease().await?;
+        }
         if !self.goes_on_at(&held) {
             return Err(Refusal::new(RefusalCode::UnknownSession, "the instance of this session has ended"));
         }
@@ -164,6 +167,12 @@ impl Asking {
         let call = self.begin(&held, stdio(&held)?).await.map_err(turned)?;
         let answer = if self.id.is_some() { self.answer(call, &held).await? } else { Answer::stream(call, None) };
         Ok(Had { answer, held, lists })
+    }
+
+    async fn lease(&self) -> Result<Held, Refusal> {
+        let tenant = self.reservation.tenant();
+        let launch = || launch(tenant, &self.server, &self.secrets);
+        self.instances.lease(&self.seat.key, tenant.revision(), launch).await.map_err(|why| not_had(&why))
     }
 
     /// Whether a session whose process is its own still has that process.

@@ -73,6 +73,9 @@ pub enum Action {
     Ready(Arc<Described>),
     /// The server cannot be spoken to: end it. The text says why.
     Broken(&'static str),
+    /// It has been asked to forget calls and did not say that it has, so that nobody knows any more whom its questions
+    /// are for: let another take its place when there is one. No call waits here for a client that has to come back.
+    Worn,
 }
 
 /// What a client is told.
@@ -195,6 +198,7 @@ impl<O: Clone + Eq> Channel<O> {
             Frame::Result { id, .. } | Frame::Error { id, .. } => self.answered(text, id, &frame, now),
         }
         self.advance();
+        self.turns_worn();
     }
 
     /// Time has passed. Call it about once a second.
@@ -203,6 +207,7 @@ impl<O: Clone + Eq> Channel<O> {
         self.questions_late(now);
         self.cancelled_late(now);
         self.advance();
+        self.turns_worn();
     }
 
     /// The instance is gone: whatever waits for it ends.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use partywall_mcp::stdio::{Questions, Turned};
+use partywall_mcp::Era;
+use partywall_mcp::stdio::{Options, Questions, Turned};
 use serde_json::json;
 
-use crate::scene::{ALL, Scene, legacy_client, tool};
+use crate::scene::{ALL, Scene, legacy_client, legacy_server, tool};
 
 #[test]
 fn a_legacy_client_is_asked_on_the_stream_of_its_call() {
@@ -33,7 +34,6 @@ fn a_modern_client_is_asked_by_an_incomplete_answer_and_comes_back() {
     let questions = asked["result"]["inputRequests"].as_object().unwrap().clone();
     let (key, question) = questions.into_iter().next().unwrap();
     assert_eq!(question, json!({"method": "sampling/createMessage", "params": {"x": "secret"}}));
-    scene.leaves(call);
 
     let mut again = tool("again");
     again["params"]["inputResponses"] = json!({key: {"role": "assistant"}, "other": {}});
@@ -122,6 +122,29 @@ fn a_client_that_does_not_come_back_is_not_waited_for_forever() {
 }
 
 #[test]
+fn a_client_that_left_before_it_read_the_question_is_not_waited_for() {
+    let mut scene = Scene::legacy(ALL);
+    let call = scene.modern_call("ann", &tool(1));
+    let wire = scene.last()["id"].clone();
+    scene.asks(&json!(5), "roots/list");
+    scene.leaves(call);
+    assert_eq!((&scene.last()["id"], &scene.last()["error"]["code"]), (&json!(5), &json!(40_900)));
+    assert_eq!(scene.resumes("ann", call, &tool(2)), Err(Turned::Unknown), "nobody knows of it");
+    scene.answers(&wire, &json!({"content": []}));
+    scene.legacy_call("bob", &tool(1));
+    scene.request("tools/call");
+    assert_eq!(scene.last()["params"]["name"], "t", "the turn is bob's");
+
+    // The same where the server has given up the question and answered.
+    let call = scene.modern_call("bob", &tool(1));
+    let wire = scene.last()["id"].clone();
+    scene.asks(&json!(6), "roots/list");
+    scene.answers(&wire, &json!({"content": []}));
+    scene.leaves(call);
+    assert_eq!(scene.resumes("bob", call, &tool(2)), Err(Turned::Unknown));
+}
+
+#[test]
 fn a_question_that_a_legacy_client_does_not_answer_is_refused_in_time() {
     let mut scene = Scene::legacy(ALL);
     let call = scene.legacy_call("ann", &tool(1));
@@ -185,6 +208,63 @@ fn a_question_of_a_cancelled_call_does_not_go_to_the_next_owner() {
     scene.answers(&wire, &json!({}));
     scene.asks(&json!(3), "elicitation/create");
     assert_eq!(scene.last_heard(bob)["method"], "elicitation/create");
+}
+
+/// Most servers never answer a cancelled call. One cancelled call must not leave all others without questions for good.
+#[test]
+fn a_server_that_never_answers_a_cancelled_call_is_replaced_once_that_is_in_the_way() {
+    let mut scene = Scene::legacy(ALL);
+    let ann = scene.modern_call("ann", &tool(1));
+    scene.leaves(ann);
+    scene.wait(Duration::from_secs(3));
+    let again = scene.modern_call("ann", &tool(2));
+    let wire = scene.last()["id"].clone();
+    scene.asks(&json!(1), "roots/list");
+    assert_eq!(scene.last_heard(again)["result"]["resultType"], "input_required", "ann's or ann's");
+    scene.answers(&wire, &json!({}));
+    assert_eq!(scene.worn, 0, "nobody misses anything");
+    scene.resumes("ann", again, &tool(3)).unwrap();
+
+    let bob = scene.modern_call("bob", &tool(1));
+    scene.asks(&json!(2), "roots/list");
+    assert_eq!((&scene.last()["error"]["code"], scene.heard(bob).len()), (&json!(40_900), 0), "it may be ann's");
+    assert_eq!(scene.worn, 1);
+    scene.asks(&json!(3), "roots/list");
+    scene.wait(Duration::from_secs(3));
+    assert_eq!(scene.worn, 1, "it is told once");
+}
+
+#[test]
+fn a_server_is_not_replaced_while_a_client_is_to_come_back_to_it() {
+    let mut scene = Scene::legacy(ALL);
+    let parked = scene.modern_call("ann", &tool(1));
+    let cancelled = scene.modern_call("bob", &tool(1));
+    scene.asks(&json!(1), "roots/list");
+    let wire = scene.request("tools/call")["id"].clone();
+    scene.answers(&wire, &json!({}));
+    scene.leaves(cancelled);
+    scene.wait(Duration::from_secs(3));
+    scene.legacy_call("cleo", &tool(1));
+    scene.asks(&json!(2), "roots/list");
+    assert_eq!((&scene.last()["error"]["code"], scene.worn), (&json!(40_900), 0), "ann's answer is kept here");
+    scene.resumes("ann", parked, &tool(2)).unwrap();
+    scene.wait(Duration::from_secs(1));
+    assert_eq!(scene.worn, 1);
+}
+
+#[test]
+fn a_server_that_never_answers_is_replaced_before_too_many_calls_are_remembered() {
+    for sole in [false, true] {
+        let mut scene = Scene::open(Options { questions: ALL, era: Some(Era::Legacy), sole });
+        let initialize = scene.request("initialize");
+        scene.answers(&initialize["id"], &legacy_server());
+        for number in 0..257 {
+            let call = scene.modern_call("ann", &tool(number));
+            scene.leaves(call);
+            scene.wait(Duration::from_secs(3));
+        }
+        assert_eq!(scene.worn, usize::from(!sole), "one that is its owner's alone mistakes nobody");
+    }
 }
 
 #[test]

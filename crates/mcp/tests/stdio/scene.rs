@@ -24,6 +24,8 @@ pub(crate) struct Scene {
     pub(crate) told: BTreeMap<u64, Vec<Told>>,
     pub(crate) ready: bool,
     pub(crate) broken: Option<&'static str>,
+    /// How often it was told that another is to take the server's place.
+    pub(crate) worn: usize,
 }
 
 pub(crate) const ALL: Questions = Questions { sampling: true, elicitation: true, roots: true };
@@ -38,7 +40,7 @@ impl Scene {
         let now = Instant::now();
         let channel = Channel::open(options, now);
         let (written, told) = (Vec::new(), BTreeMap::new());
-        let mut scene = Self { channel, now, written, told, ready: false, broken: None };
+        let mut scene = Self { channel, now, written, told, ready: false, broken: None, worn: 0 };
         scene.settle();
         scene
     }
@@ -80,6 +82,7 @@ impl Scene {
                 }),
                 Action::Ready(_) => self.ready = true,
                 Action::Broken(why) => self.broken = Some(why),
+                Action::Worn => self.worn += 1,
             }
         }
     }

@@ -209,10 +209,24 @@ fn a_changed_launch_replaces_the_instance_and_calls_in_flight_keep_theirs() {
 fn calls_in_flight_get_their_time_and_no_more() {
     let mut scene = Scene::warm(life());
     scene.call(2);
-    scene.on(Event::Stop);
+    scene.on(Event::Stop(1));
     assert_eq!(scene.after(3 * SECOND), []);
     assert_eq!(scene.after(SECOND), [Action::Stop(1)]);
     assert_eq!(scene.after(2 * SECOND), [Action::Kill(1)]);
+}
+
+/// Two calls may find the same instance worn, one of them when another serves already.
+#[test]
+fn who_stops_an_instance_does_not_stop_the_next() {
+    let mut scene = Scene::warm(life());
+    scene.call(2);
+    scene.on(Event::Stop(1));
+    assert_eq!(scene.call(3), [Action::Start(2)]);
+    assert_eq!(scene.on(Event::Stop(1)), []);
+    scene.on(Event::Launching(2));
+    assert_eq!(scene.on(Event::Ready(2)), [Action::Grant { waiter: 3, generation: 2 }]);
+    assert_eq!(scene.on(Event::Stop(1)), []);
+    assert_eq!(scene.slot.serving(), Some(2));
 }
 
 #[test]
@@ -247,7 +261,7 @@ enum Step {
     Die(usize),
     Relaunch { exclusive: bool, min_warm: bool },
     Yield,
-    Stop,
+    Stop(usize),
     Wait(u64),
 }
 
@@ -263,7 +277,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         2 => any::<usize>().prop_map(Step::Die),
         1 => any::<(bool, bool)>().prop_map(|(exclusive, min_warm)| Step::Relaunch { exclusive, min_warm }),
         1 => Just(Step::Yield),
-        1 => Just(Step::Stop),
+        1 => any::<usize>().prop_map(Step::Stop),
         4 => (0_u64..40_000).prop_map(Step::Wait),
     ]
 }
@@ -392,11 +406,12 @@ impl World {
                 }
                 self.event(Event::Yield);
             }
-            Step::Stop => {
-                if let Some(one) = self.slot.serving() {
+            Step::Stop(number) => {
+                let Some(one) = self.pick(*number) else { return };
+                if self.slot.serving() == Some(one) {
                     self.alive.get_mut(&one).unwrap().leaving = true;
                 }
-                self.event(Event::Stop);
+                self.event(Event::Stop(one));
             }
             Step::Wait(milliseconds) => self.wait(Duration::from_millis(*milliseconds)),
         }

@@ -43,8 +43,8 @@ pub enum Event {
     },
     /// Somebody else needs the place.
     Yield,
-    /// An operator wants it stopped.
-    Stop,
+    /// This instance is to end when its calls are done: an operator wants it so, or it is worn.
+    Stop(Generation),
     /// The gateway ends.
     Close,
     /// Time went by.

@@ -58,6 +58,10 @@ impl<C: Connect> Lender for Cell<C> {
     fn take_back(self: Arc<Self>, generation: Generation) {
         self.apply(Event::Returned { generation, count: 1 });
     }
+
+    fn retire(self: Arc<Self>, generation: Generation) {
+        self.apply(Event::Stop(generation));
+    }
 }
 
 impl<C: Connect> Cell<C> {
@@ -241,8 +245,17 @@ impl<C: Connect> Cell<C> {
         self.inside().slot.idle_since()
     }
 
-    pub(super) fn has(&self, id: &str) -> bool {
-        self.inside().instances.values().any(|instance| instance.info.id == id)
+    /// The instance of this id, if it is here.
+    pub(super) fn generation_of(&self, id: &str) -> Option<Generation> {
+        let inside = self.inside();
+        let found = inside.instances.iter().find(|(_, instance)| instance.info.id == id);
+        found.map(|(generation, _)| *generation)
+    }
+
+    /// The instance that serves or will.
+    pub(super) fn current(&self) -> Option<Generation> {
+        let inside = self.inside();
+        inside.slot.serving().or_else(|| inside.slot.starting_now())
     }
 
     pub(super) fn kill_all(&self) {

@@ -21,6 +21,7 @@ pub struct Lease<T> {
 /// Who takes an instance back.
 pub(super) trait Lender: Send + Sync {
     fn take_back(self: Arc<Self>, generation: Generation);
+    fn retire(self: Arc<Self>, generation: Generation);
 }
 
 impl<T> Lease<T> {
@@ -32,6 +33,11 @@ impl<T> Lease<T> {
     /// Which instance.
     pub fn info(&self) -> &InstanceInfo {
         &self.info
+    }
+
+    /// Lets no new call have the instance, which ends when those that have it are done; the next call starts another.
+    pub fn retire(&self) {
+        Arc::clone(&self.lender).retire(self.generation);
     }
 
     /// Waits for the instance's end, and says how it was.

@@ -56,6 +56,27 @@ async fn two_tenants_at_one_url_share_neither() {
     scene(&[("acme", "ann"), ("globex", "cleo")], 4).await;
 }
 
+/// A server need not answer what was cancelled. Whoever is asked after that is asked at another instance.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_cancelled_call_does_not_silence_the_server_for_others() {
+    let world = World::demo();
+    let boxed = Boxed::scripted("legacy").with_command("asks = [\"sampling\", \"elicitation\"]");
+    world.must_apply(&documents_of(&[boxed], "\"process\""));
+    let owners = owners(&world, &world.url("legacy"), &[("acme", "ann"), ("acme", "bob")]).await;
+    let [ann, bob] = [0, 2].map(|modern| &owners[modern]);
+    let mut params = ann.params(1, true);
+    params["arguments"]["drops"] = true.into();
+    drop(Events::of(ann.asks(1, &params, json!({})).open().await).message().await);
+
+    let seen = Seen::default();
+    let answer = bob.asks(2, &bob.params(2, false), json!({"sampling": {}, "elicitation": {}})).send().await;
+    bob.is_answered(&answer.json());
+    assert_eq!(seen.asked.load(Ordering::Relaxed), 0, "the question might have been ann's");
+    bob.modern(3, &seen).await;
+    assert!(seen.asked.load(Ordering::Relaxed) > 0, "and now it can only be bob's");
+    until("another took its place", || (world.log_lines("instance_ready").len() == 2).then_some(())).await;
+}
+
 /// Calls of these people at a server of each era, which run as so many processes in all.
 async fn scene(people: &[(&str, &str)], processes: usize) {
     let calls = std::env::var(CALLS_VARIABLE).map_or(CALLS, |calls| calls.parse().unwrap());

@@ -169,14 +169,15 @@ impl<O: Clone + Eq> Channel<O> {
         }
     }
 
-    /// The client of a call is gone. A modern client has cancelled with that; a legacy client has not, and its call goes
-    /// on with nobody to tell.
+    /// The client of a call left before it read all that it was told. A modern client has cancelled with that, also where
+    /// it was asked something: it does not know by what to come back. A legacy client has not, and its call goes on with
+    /// nobody to tell.
     pub fn left(&mut self, number: u64, now: Instant) {
         let Some(call) = self.calls.get(&number) else { return };
         match (&call.state, call.client.era()) {
-            (State::Stream(_), _) | (State::Waiting, Era::Modern) => self.remove(number),
-            (State::Sent, Era::Modern) => self.cancel(number, now),
-            _ => {}
+            (State::Stream(_), _) => self.remove(number),
+            (State::Cancelled { .. }, _) | (_, Era::Legacy) => {}
+            (_, Era::Modern) => self.cancel(number, now),
         }
         self.advance();
     }

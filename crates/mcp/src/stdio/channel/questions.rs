@@ -116,6 +116,7 @@ impl<O: Clone + Eq> Channel<O> {
             Some(call) if self.questions.len() < QUESTIONS_MAX => self.put(call, text, id, params, now),
             _ => {
                 self.dropped.unasked += 1;
+                self.turns.refused();
                 self.refuse_question(id, "no client whose call is under way can be asked this");
             }
         }

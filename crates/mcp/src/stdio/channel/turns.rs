@@ -4,17 +4,19 @@
 //! turns: while one owner's calls are with the server, another's wait, and a question belongs to the owner whose turn it
 //! is. Counting sessions or calls would not do: the only call under way may be one owner's and the question another's,
 //! whose call was cancelled a moment ago. So a cancelled call keeps its turn until the server has answered it; a server
-//! that never does leaves a stain, and from then on its questions are for that owner or for nobody.
+//! that never does leaves a stain, and from then on its questions are for that owner or for nobody. Most servers never do,
+//! as the protocol has it. So once a question met a stain, the channel is worn, and another instance is to take its place.
+//! No time would do instead of that: nobody knows for how long a server goes on with a call that was cancelled.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use super::call::State;
 use super::handshake::Phase;
-use super::{CANCEL_GRACE, Channel};
+use super::{Action, CANCEL_GRACE, Channel};
 use crate::version::Era;
 
-/// Cancelled calls that the server never answered. Default 256; from then on nobody is asked anything.
+/// Cancelled calls that the server never answered. Default 256; from then on nobody is asked anything, and it is worn.
 const STAINS_MAX: usize = 256;
 
 pub(super) struct Turns<O> {
@@ -25,20 +27,48 @@ pub(super) struct Turns<O> {
     /// Calls that were cancelled and never answered, by their id on the channel.
     stains: BTreeMap<u64, O>,
     too_many_stains: bool,
+    /// Whether a stain was in the way of a question, and whether that was told.
+    worn: Worn,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Worn {
+    #[default]
+    No,
+    Yes,
+    Told,
 }
 
 impl<O> Default for Turns<O> {
     fn default() -> Self {
-        Self { holder: None, held: 0, waiting: VecDeque::new(), stains: BTreeMap::new(), too_many_stains: false }
+        Self {
+            holder: None,
+            held: 0,
+            waiting: VecDeque::new(),
+            stains: BTreeMap::new(),
+            too_many_stains: false,
+            worn: Worn::No,
+        }
     }
 }
 
 impl<O: Eq> Turns<O> {
     /// The one owner that a question can only be for.
     pub(super) fn asked(&self) -> Option<&O> {
-        let holder = self.holder.as_ref()?;
-        let clean = !self.too_many_stains && self.stains.values().all(|owner| owner == holder);
-        clean.then_some(holder)
+        self.holder.as_ref().filter(|_| !self.stained())
+    }
+
+    /// Whether a question may be another's than the holder's.
+    fn stained(&self) -> bool {
+        let holder = self.holder.as_ref();
+        self.too_many_stains || self.stains.values().any(|owner| Some(owner) != holder)
+    }
+
+    /// A question could not be put to anybody.
+    pub(super) fn refused(&mut self) {
+        if self.worn == Worn::No && self.holder.is_some() && self.stained() {
+            self.worn = Worn::Yes;
+        }
     }
 
     pub(super) fn has(&self, owner: &O) -> bool {
@@ -67,6 +97,7 @@ impl<O: Eq> Turns<O> {
             self.stains.insert(wire, owner);
         } else {
             self.too_many_stains = true;
+            self.worn = if self.worn == Worn::Told { Worn::Told } else { Worn::Yes };
         }
     }
 }
@@ -149,10 +180,20 @@ impl<O: Clone + Eq> Channel<O> {
         let late = |state: &State| matches!(state, State::Cancelled { until } if now >= *until);
         let over: Vec<_> = self.calls.iter().filter(|(_, call)| late(&call.state)).map(|(number, _)| *number).collect();
         for number in over {
-            if let Some(call) = self.calls.get(&number) {
+            // An owner that is alone is mistaken for nobody.
+            if let Some(call) = self.calls.get(&number).filter(|_| !self.options.sole) {
                 self.turns.stain(call.wire, call.owner.clone());
             }
             self.remove(number);
+        }
+    }
+
+    /// Tells that the channel is worn, once no call waits for a client that could not come back to another instance.
+    pub(super) fn turns_worn(&mut self) {
+        let waits = |state: &State| matches!(state, State::Parked { .. } | State::Kept { .. });
+        if self.turns.worn == Worn::Yes && !self.calls.values().any(|call| waits(&call.state)) {
+            self.turns.worn = Worn::Told;
+            self.actions.push_back(Action::Worn);
         }
     }
 }
