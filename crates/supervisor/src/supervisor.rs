@@ -225,8 +225,8 @@ impl<C: Connect> Supervisor<C> {
 
     /// Stops an instance when its calls are done; whether there is one of this id. The next call starts another.
     pub fn stop(&self, id: &str) -> bool {
-        let cells = self.house.cells().into_iter();
-        let found = cells.filter_map(|cell| Some((cell.generation_of(id)?, cell))).next();
+        let mut cells = self.house.cells().into_iter();
+        let found = cells.find_map(|cell| Some((cell.generation_of(id)?, cell)));
         found.inspect(|(generation, cell)| cell.apply(Event::Stop(*generation))).is_some()
     }
 
@@ -241,7 +241,8 @@ impl<C: Connect> Supervisor<C> {
     /// Ends all instances. Calls in flight get their time, but none longer than this.
     pub async fn shutdown(&self, deadline: Duration) {
         self.house.closing.store(true, Ordering::SeqCst);
-        let until = tokio::time::Instant::now() + deadline;
+        let mut cells = self.house.cells().into_iter();
+        let found = cells.find_map(|cell| Some((cell.generation_of(id)?, cell)));
         self.house.cells().iter().for_each(|cell| cell.apply(Event::Close));
         while !self.house.cells().is_empty() {
             if tokio::time::Instant::now() >= until {
