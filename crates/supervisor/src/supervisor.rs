@@ -241,8 +241,7 @@ impl<C: Connect> Supervisor<C> {
     /// Ends all instances. Calls in flight get their time, but none longer than this.
     pub async fn shutdown(&self, deadline: Duration) {
         self.house.closing.store(true, Ordering::SeqCst);
-        let mut cells = self.house.cells().into_iter();
-        let found = cells.find_map(|cell| Some((cell.generation_of(id)?, cell)));
+        let until = tokio::time::Instant::now() + deadline;
         self.house.cells().iter().for_each(|cell| cell.apply(Event::Close));
         while !self.house.cells().is_empty() {
             if tokio::time::Instant::now() >= until {
