@@ -39,6 +39,10 @@ pub(crate) fn read(instance_per: InstancePer, mut table: Table<'_>) -> Option<Co
         let why = "a volume is one tenant's and never shared; it needs `instance_per = \"tenant\"`";
         table.mistake("volume", why);
     }
+    if command.life.min_warm && instance_per != InstancePer::Tenant {
+        let why = "nobody knows whose it will be before they call; it needs `instance_per = \"tenant\"`";
+        table.mistake("life.min_warm", why);
+    }
     if instance_per == InstancePer::All && command.secrets().next().is_some() {
         let why = "a secret is one tenant's, and this instance serves all; use `instance_per = \"tenant\"` or narrower";
         table.mistake("env", why);
@@ -276,6 +280,23 @@ mod tests {
         assert_eq!((command.life.freeze_after, command.life.stop_after), (None, Duration::from_mins(1)));
         assert!(command.life.min_warm && command.asks.elicitation && !command.asks.sampling);
         assert_eq!(command.limits.cpu_millis, InstanceLimits::default().cpu_millis);
+    }
+
+    #[test]
+    fn what_is_kept_warm_is_known_before_anybody_calls() {
+        let rows = [
+            (InstancePer::All, false),
+            (InstancePer::Tenant, true),
+            (InstancePer::Subject, false),
+            (InstancePer::Session, false),
+        ];
+        for (per, good) in rows {
+            let (mistakes, value) = (Mistakes::default(), json!({ "run": ["/a"], "life": { "min_warm": 1 } }));
+            read(per, Table::new("server.git.command", &value, &mistakes).unwrap());
+            let at: Vec<_> = mistakes.into_vec().into_iter().map(|mistake| mistake.path).collect();
+            let expected = if good { vec![] } else { vec!["server.git.command.life.min_warm".to_owned()] };
+            assert_eq!(at, expected, "{per:?}");
+        }
     }
 
     #[test]

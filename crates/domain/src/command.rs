@@ -204,7 +204,7 @@ pub struct Life {
     pub drain_deadline: Duration,
     /// Between the wish that it end and its end by force. Default 5 s.
     pub stop_grace: Duration,
-    /// Whether one is kept warm without calls.
+    /// Whether one is kept warm without calls, from the start of the node on.
     pub min_warm: bool,
 }
 

@@ -6,7 +6,7 @@ use partywall_supervisor::launch::Launch;
 use partywall_supervisor::supervisor::StartError;
 use partywall_tenancy::{Grant, InstanceKey, Upkeep};
 
-use crate::Gateway;
+use crate::{Gateway, Instances};
 
 /// An instance that is kept warm for a tenant.
 pub struct Warm<'a> {
@@ -25,21 +25,25 @@ impl Gateway {
     /// Starts such an instance, or what takes its place under this revision, and waits until it answers.
     ///
     /// # Errors
-    /// Where it does not start. It is tried again without being asked for.
+    /// Where it does not start. It is tried again without being asked for, unless it was refused.
     pub async fn keep_warm(&self, upkeep: &Upkeep, warm: &Warm<'_>, revision: Revision) -> Result<(), StartError> {
         let (Some(instances), Some(command)) = (&self.instances, &warm.grant.server().command) else { return Ok(()) };
         let open = |name: &SecretName| {
             self.secrets.open_for_upkeep(upkeep, name).map_err(|why| StartError::Refused(why.to_string()))
         };
-        let launch = || Launch::of(command, revision, warm.grant.require(), open);
-        instances.lease(&warm.key, revision, launch).await.map(drop)
+        instances.keep(&warm.key, &Launch::of(command, revision, warm.grant.require(), open)?).await
     }
 
-    /// Ends an instance that nothing asks to be kept warm any more.
+    /// Lets an instance become idle, and stop, that nothing asks to be kept warm any more.
     pub fn let_cool(&self, key: &InstanceKey) {
         if let Some(instances) = &self.instances {
-            instances.let_cool(key);
+            instances.let_go(key);
         }
+    }
+
+    /// How many instances may be kept warm here.
+    pub fn kept_max(&self) -> usize {
+        self.instances.as_ref().map_or(0, Instances::kept_max)
     }
 }
 

@@ -87,28 +87,34 @@ impl Launch {
         }
     }
 
-    /// Whether this one takes the place of another: it says something else, and not less recently.
-    pub fn replaces(&self, other: &Self) -> bool {
-        self.revision >= other.revision && !self.runs_as(other)
+    /// What changes if this one is taken in place of another; nothing where it is older.
+    pub fn in_place_of(&self, other: &Self) -> Option<Change> {
+        let is_older = self.revision < other.revision;
+        match (self.runs_as(other), self.life == other.life) {
+            _ if is_older => None,
+            (false, _) => Some(Change::Run),
+            (true, false) => Some(Change::Life),
+            (true, true) => None,
+        }
     }
 
-    /// Whether both run the same in the same way, whatever revision says so.
+    /// Whether both run the same in the same way, whatever revision says so, and however long.
     fn runs_as(&self, other: &Self) -> bool {
         let what = (&self.command, &self.arguments, &self.environment, &self.secrets, &self.directory);
-        let with = (&self.roots, &self.volume, &self.egress, self.transport, self.limits, &self.require, self.life);
+        let with = (&self.roots, &self.volume, &self.egress, self.transport, self.limits, &self.require);
         let theirs = (&other.command, &other.arguments, &other.environment, &other.secrets, &other.directory);
-        what == theirs
-            && with
-                == (
-                    &other.roots,
-                    &other.volume,
-                    &other.egress,
-                    other.transport,
-                    other.limits,
-                    &other.require,
-                    other.life,
-                )
+        let theirs_with = (&other.roots, &other.volume, &other.egress, other.transport, other.limits, &other.require);
+        what == theirs && with == theirs_with
     }
+}
+
+/// How a launch differs from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Something else runs.
+    Run,
+    /// The same runs, and starts, sleeps and stops at other times.
+    Life,
 }
 
 /// Where, in the box, a server that listens makes its socket.
@@ -116,6 +122,8 @@ pub const SOCKET: &str = "/run/partywall/socket";
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -130,18 +138,18 @@ mod tests {
     fn only_what_says_something_else_and_is_no_older_takes_the_place() {
         let standing = Launch { revision: Revision(5), ..Launch::new("/bin/a", Vec::new()) };
         let rotated = vec![("KEY".to_owned(), Secret::new("new"))];
+        let longer = Life { stop_after: Duration::from_hours(1), ..Life::default() };
         let rows = [
-            (Launch { revision: Revision(6), ..standing.clone() }, false),
-            (Launch { revision: Revision(6), environment: rotated.clone(), ..standing.clone() }, true),
-            (Launch { environment: rotated.clone(), ..standing.clone() }, true),
-            (Launch { revision: Revision(4), environment: rotated, ..standing.clone() }, false),
-            (
-                Launch { revision: Revision(6), life: Life { min_warm: true, ..Life::default() }, ..standing.clone() },
-                true,
-            ),
+            (Launch { revision: Revision(6), ..standing.clone() }, None),
+            (Launch { revision: Revision(6), environment: rotated.clone(), ..standing.clone() }, Some(Change::Run)),
+            (Launch { environment: rotated.clone(), ..standing.clone() }, Some(Change::Run)),
+            (Launch { environment: rotated.clone(), life: longer, ..standing.clone() }, Some(Change::Run)),
+            (Launch { revision: Revision(4), environment: rotated, ..standing.clone() }, None),
+            (Launch { revision: Revision(6), life: longer, ..standing.clone() }, Some(Change::Life)),
+            (Launch { revision: Revision(4), life: longer, ..standing.clone() }, None),
         ];
-        for (other, replaces) in rows {
-            assert_eq!(other.replaces(&standing), replaces, "{other:?}");
+        for (other, change) in rows {
+            assert_eq!(other.in_place_of(&standing), change, "{other:?}");
         }
     }
 }

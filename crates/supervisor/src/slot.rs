@@ -31,6 +31,8 @@ pub type Waiter = u64;
 #[derive(Debug)]
 pub struct Slot {
     life: Life,
+    /// Whether an instance is wanted also where nobody calls.
+    kept: bool,
     /// Whether the next instance must wait for the last one's end: a volume is mounted once.
     exclusive: bool,
     current: Current,
@@ -77,7 +79,7 @@ impl Slot {
     pub fn new(life: Life, exclusive: bool) -> Self {
         let current = Current::Cold { not_before: None };
         let (leaving, held) = (Vec::new(), VecDeque::new());
-        Self { life, exclusive, current, leaving, held, failures: 0, generations: 0, closing: false }
+        Self { life, kept: false, exclusive, current, leaving, held, failures: 0, generations: 0, closing: false }
     }
 
     /// Takes what happened and says what is to be done, in order.
@@ -110,6 +112,7 @@ impl Slot {
             Event::Refused(generation) => {
                 if self.is_starting(generation) {
                     self.current = Current::Cold { not_before: None };
+                    self.kept = false;
                     self.refuse_all(Why::Refused, actions);
                 }
             }
@@ -119,6 +122,8 @@ impl Slot {
                 self.leave(now, actions);
                 self.current = Current::Cold { not_before: None };
             }
+            Event::Live(life) => self.life = life,
+            Event::Keep(kept) => self.kept = kept,
             Event::Yield => {
                 if self.could_yield() {
                     self.leave(now, actions);
@@ -233,7 +238,7 @@ impl Slot {
 
     fn could_yield(&self) -> bool {
         let idle = matches!(self.current, Current::Warm { leases: 0, .. });
-        idle && self.held.is_empty() && !self.life.min_warm
+        idle && self.held.is_empty() && !self.kept
     }
 
     fn refuse_all(&mut self, why: Why, actions: &mut Vec<Action>) {
@@ -294,7 +299,7 @@ impl Slot {
     /// Whether somebody wants an instance, and one may be started.
     fn is_wanted(&self) -> bool {
         let free = !self.exclusive || self.leaving.is_empty();
-        (!self.held.is_empty() || self.life.min_warm) && free && !self.closing
+        (!self.held.is_empty() || self.kept) && free && !self.closing
     }
 
     fn should_start(&self, now: Instant) -> bool {
@@ -328,7 +333,7 @@ impl Slot {
             return;
         }
         let idle = now.saturating_duration_since(*idle_since);
-        if !self.life.min_warm && idle >= self.life.stop_after {
+        if !self.kept && idle >= self.life.stop_after {
             self.leave(now, actions);
             self.drain(now, actions);
         } else if !*frozen && self.life.freeze_after.is_some_and(|after| idle >= after) {
@@ -349,7 +354,7 @@ impl Slot {
             Current::Starting { deadline, .. } => deadline,
             Current::Warm { leases: 0, idle_since, frozen, .. } => {
                 let freeze = self.life.freeze_after.filter(|_| !frozen).map(|after| idle_since + after);
-                let stop = (!self.life.min_warm).then(|| idle_since + self.life.stop_after);
+                let stop = (!self.kept).then(|| idle_since + self.life.stop_after);
                 freeze.into_iter().chain(stop).min()
             }
             Current::Warm { .. } => None,
@@ -361,7 +366,7 @@ impl Slot {
     pub fn is_over(&self) -> bool {
         let Current::Cold { not_before } = self.current else { return false };
         let calm = not_before.is_none() || self.closing;
-        calm && self.leaving.is_empty() && self.held.is_empty() && (!self.life.min_warm || self.closing)
+        calm && self.leaving.is_empty() && self.held.is_empty() && (!self.kept || self.closing)
     }
 
     /// Whether it would give its place to another, and since when it is idle.

@@ -202,18 +202,33 @@ impl<C: Connect> Supervisor<C> {
         cell?.connection()
     }
 
-    /// Sees to the slot of a key without a call: with `min_warm` its instance starts now.
-    pub fn keep(&self, key: &InstanceKey, launch: &Launch) -> Result<(), StartError> {
-        let cell = self.house.cell(key, || Ok(launch.clone()))?;
-        cell.relaunch(launch);
-        cell.apply(Event::Tick);
-        Ok(())
+    /// Keeps an instance of a key from now on, whether anybody calls or not: it starts now, and again when it has ended.
+    /// Waits until it serves.
+    ///
+    /// # Errors
+    /// Why it does not serve. It is tried again all the same, unless the start was refused.
+    pub async fn keep(&self, key: &InstanceKey, launch: &Launch) -> Result<(), StartError> {
+        loop {
+            let cell = self.house.cell(key, || Ok(launch.clone()))?;
+            cell.relaunch(launch);
+            cell.apply(Event::Keep(true));
+            if let Some(answer) = cell.call() {
+                return answer.await.map(drop);
+            }
+        }
     }
 
-    /// Ends the instance of a key when its calls are done, and keeps none warm there any more.
-    pub fn let_cool(&self, key: &InstanceKey) {
+    /// Keeps no instance of a key any more: one that runs may become idle.
+    pub fn let_go(&self, key: &InstanceKey) {
         let cell = self.house.slots().get(key).cloned();
-        cell.inspect(Cell::let_cool);
+        cell.inspect(|cell| cell.apply(Event::Keep(false)));
+    }
+
+    /// How many may be kept: all but a quarter of the places, and at least one is left to those that are called. What is
+    /// kept makes no place for others.
+    pub fn kept_max(&self) -> usize {
+        let all = self.house.settings.awake_max;
+        all - (all / 4).max(1).min(all)
     }
 
     /// All instances, those on their way out included.

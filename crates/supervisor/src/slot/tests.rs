@@ -1,5 +1,7 @@
 //! The slot by scenes, and by any sequence of events.
 
+mod kept;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -106,22 +108,9 @@ fn a_call_wakes_what_is_frozen() {
 }
 
 #[test]
-fn one_that_is_kept_warm_starts_by_itself_and_is_not_stopped() {
-    let mut scene = Scene::new(Life { min_warm: true, freeze_after: None, ..life() });
-    assert_eq!(scene.after(Duration::ZERO), [Action::Start(1)]);
-    scene.on(Event::Launching(1));
-    scene.on(Event::Ready(1));
-    assert_eq!(scene.after(1000 * SECOND), []);
-    assert_eq!(scene.slot.next_wake(), None);
-    assert_eq!(scene.on(Event::Yield), []);
-    assert_eq!(scene.on(Event::Died(1)), []);
-    assert_eq!(scene.after(BACKOFF_FIRST), [Action::Start(2)]);
-}
-
-#[test]
 fn pauses_double_until_the_breaker_opens_and_one_try_is_made_when_it_closes() {
-    let mut scene = Scene::new(Life { min_warm: true, ..life() });
-    scene.after(Duration::ZERO);
+    let mut scene = Scene::new(life());
+    scene.on(Event::Keep(true));
     let mut pauses = Vec::new();
     for generation in 1..=BREAKER_FAILURES {
         let failed = scene.now;
@@ -239,7 +228,8 @@ fn with_a_volume_the_next_waits_for_the_last_ones_end() {
 
 #[test]
 fn an_end_of_the_gateway_refuses_who_waits_and_starts_nothing() {
-    let mut scene = Scene::new(Life { min_warm: true, ..life() });
+    let mut scene = Scene::new(life());
+    scene.on(Event::Keep(true));
     scene.call(1);
     let refused = Action::Refuse { waiter: 1, why: Why::Closing };
     assert_eq!(scene.on(Event::Close), [Action::Kill(1), refused]);
@@ -259,7 +249,8 @@ enum Step {
     Fail(usize),
     Refuse(usize),
     Die(usize),
-    Relaunch { exclusive: bool, min_warm: bool },
+    Relaunch { exclusive: bool },
+    Keep(bool),
     Yield,
     Stop(usize),
     Wait(u64),
@@ -275,7 +266,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         2 => any::<usize>().prop_map(Step::Fail),
         1 => any::<usize>().prop_map(Step::Refuse),
         2 => any::<usize>().prop_map(Step::Die),
-        1 => any::<(bool, bool)>().prop_map(|(exclusive, min_warm)| Step::Relaunch { exclusive, min_warm }),
+        1 => any::<bool>().prop_map(|exclusive| Step::Relaunch { exclusive }),
+        1 => any::<bool>().prop_map(Step::Keep),
         1 => Just(Step::Yield),
         1 => any::<usize>().prop_map(Step::Stop),
         4 => (0_u64..40_000).prop_map(Step::Wait),
@@ -390,13 +382,14 @@ impl World {
             Step::Fail(number) => self.end_one(*number, Event::Failed, false),
             Step::Refuse(number) => self.end_one(*number, Event::Refused, false),
             Step::Die(number) => self.end_one(*number, Event::Died, true),
-            Step::Relaunch { exclusive, min_warm } => {
+            Step::Keep(kept) => self.event(Event::Keep(*kept)),
+            Step::Relaunch { exclusive } => {
                 // Those that run stay until they end; from now on no two may.
                 self.exclusive = *exclusive;
                 if let Some(one) = self.slot.serving() {
                     self.alive.get_mut(&one).unwrap().leaving = true;
                 }
-                self.event(Event::Relaunch { life: Life { min_warm: *min_warm, ..life() }, exclusive: *exclusive });
+                self.event(Event::Relaunch { life: life(), exclusive: *exclusive });
             }
             Step::Yield => {
                 let idle = self.slot.idle_since().is_some();

@@ -41,6 +41,10 @@ pub enum Event {
         /// Whether two may not run at once.
         exclusive: bool,
     },
+    /// The same is to run, and start, sleep and stop at other times.
+    Live(Life),
+    /// Whether an instance is wanted also where nobody calls. It ends with a refusal: trying again would change nothing.
+    Keep(bool),
     /// Somebody else needs the place.
     Yield,
     /// This instance is to end when its calls are done: an operator wants it so, or it is worn.

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, oneshot};
 use super::lease::{Lease, Lender, StartError};
 use super::{Connect, House, InstanceInfo, InstanceRecord, State, now, start};
 use crate::driver::{BoxFuture, Control, Usage};
-use crate::launch::Launch;
+use crate::launch::{Change, Launch};
 use crate::output::Last;
 use crate::slot::{Action, Event, Generation, Phase, Slot, Waiter, Why};
 
@@ -114,27 +114,22 @@ impl<C: Connect> Cell<C> {
         inside.instances.get(&inside.slot.serving()?)?.connection.clone()
     }
 
-    /// Takes a launch that says something else than the one that stands.
+    /// Takes a launch that says something else than the one that stands, and not less recently.
     pub(super) fn relaunch(self: &Arc<Self>, launch: &Launch) {
         self.seen.fetch_max(launch.revision.0, Ordering::Relaxed);
-        let changed = {
+        let event = {
             let mut inside = self.inside();
-            let changed = launch.replaces(&inside.launch);
-            if changed {
-                inside.launch = Arc::new(launch.clone());
+            let standing = std::mem::replace(&mut inside.launch, Arc::new(launch.clone()));
+            match launch.in_place_of(&standing) {
+                Some(Change::Run) => Event::Relaunch { life: launch.life, exclusive: launch.volume.is_some() },
+                Some(Change::Life) => Event::Live(launch.life),
+                None => {
+                    inside.launch = standing;
+                    return;
+                }
             }
-            changed
         };
-        if changed {
-            self.apply(Event::Relaunch { life: launch.life, exclusive: launch.volume.is_some() });
-        }
-    }
-
-    /// What it runs is not kept warm any more.
-    pub(super) fn let_cool(self: &Arc<Self>) {
-        let mut launch = Launch::clone(&self.inside().launch);
-        launch.life.min_warm = false;
-        self.relaunch(&launch);
+        self.apply(event);
     }
 
     /// Lets the slot decide, and does what it says.
@@ -142,6 +137,10 @@ impl<C: Connect> Cell<C> {
         let mut answers = Vec::new();
         {
             let mut inside = self.inside();
+            // Nobody would hear of what begins in a slot that was forgotten.
+            if inside.closed {
+                return;
+            }
             for action in inside.slot.handle(event, now()) {
                 self.perform(&mut inside, action, &mut answers);
             }

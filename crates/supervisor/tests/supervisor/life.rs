@@ -158,14 +158,37 @@ async fn an_operator_stops_one_and_the_next_call_starts_another() {
 #[tokio::test]
 async fn one_kept_warm_starts_without_a_call_and_comes_back() {
     let world = World::new(Settings::default()).await;
-    let mut launch = echo("x");
-    launch.life.min_warm = true;
-    world.supervisor.keep(&world.key(0), &launch).unwrap();
+    world.supervisor.keep(&world.key(0), &echo("x")).await.unwrap();
     let warm =
         |list: &[partywall_supervisor::supervisor::InstanceRecord]| list.iter().any(|one| one.state == State::Warm);
     let first = world.until("warm", warm).await[0].info.id.clone();
     assert!(world.supervisor.stop(&first));
     world.until("another", |list| warm(list) && list.iter().all(|one| one.info.id != first)).await;
+    let mut launch = echo("x");
+    launch.life.stop_after = Duration::from_millis(100);
+    world.supervisor.keep(&world.key(0), &launch).await.unwrap();
+    tokio::time::sleep(2 * launch.life.stop_after).await;
+    assert!(warm(&world.supervisor.list()), "it is not idle while it is kept");
+    world.supervisor.let_go(&world.key(0));
+    world.until("idle like any other", <[_]>::is_empty).await;
+}
+
+#[tokio::test]
+async fn what_is_kept_leaves_a_place_to_those_that_call() {
+    for (awake_max, kept_max) in [(1, 0), (2, 1), (4, 3), (8, 6), (64, 48)] {
+        let world = World::new(Settings { awake_max, ..Settings::default() }).await;
+        assert_eq!(world.supervisor.kept_max(), kept_max, "of {awake_max}");
+    }
+    let world = World::new(Settings { awake_max: 2, ..Settings::default() }).await;
+    world.supervisor.keep(&world.key(0), &echo("x")).await.unwrap();
+    let kept = world.supervisor.list()[0].info.id.clone();
+    for round in 0..2 {
+        for tenant in 1..4 {
+            let lease = lease_of(&world.supervisor, &world.key(tenant), &echo("x")).await;
+            drop(lease.unwrap_or_else(|why| panic!("round {round}, tenant {tenant}: {why}")));
+        }
+    }
+    assert!(world.supervisor.list().iter().any(|one| one.info.id == kept), "and it stays");
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ use crate::node::{Node, PUBLIC, issuer_document};
 use crate::scripted::until;
 
 fn documents(issuer: &Issuer, min_warm: u8, tenants: &[&str]) -> String {
-    let boxed = Boxed::fixture("both").with_command(&format!("life = {{ min_warm = {min_warm} }}"));
+    let boxed = Boxed::fixture("both")
+        .with_command(&format!("life = {{ min_warm = {min_warm}, freeze_after_s = 0, stop_after_s = 1 }}"));
     let boxed = boxed.with_command("env = { KEY = { secret = \"key\" } }");
     let tenant = |name: &&str| {
         format!("[tenant.{name}]\nplan = \"warm\"\nidentities = [{{ issuer = \"corporate\", value = \"{name}\" }}]\n")
@@ -71,4 +72,27 @@ async fn an_instance_is_warm_before_anybody_calls_and_after_a_crash() {
     node.must_apply(&documents(&issuer, 0, &["acme"]));
     until("nothing is kept any more", || states(&node).is_empty().then_some(())).await;
     assert_eq!(call(&node, &issuer, "acme").await, 200, "it starts with its call now");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_kept_leaves_room_for_those_that_call() {
+    let issuer = Issuer::new("https://login.example.com");
+    let node = Node::start_with(TempDir::new().unwrap(), "[instances]\nawake_max = 2").await;
+    let tenants = ["acme", "globex", "initech"];
+    let bare = |name: &str| format!("[tenant.{name}]\nplan = \"warm\"\n");
+    node.must_apply(&[issuer_document(&issuer), "[plan.warm]\n".to_owned(), tenants.map(bare).concat()].join("\n"));
+    for tenant in tenants {
+        node.must_set(tenant, "key", "a-secret");
+    }
+    node.must_apply(&documents(&issuer, 1, &tenants));
+    let told = || node.log_lines("instance_not_kept_warm");
+    until("two are told that there is no room", || (told().len() == 2).then_some(())).await;
+    assert!(
+        told()
+            .iter()
+            .all(|line| line["tenant_id"].is_string() && line["cause"].as_str().unwrap().contains("awake_max"))
+    );
+    for tenant in tenants {
+        assert_eq!(call(&node, &issuer, tenant).await, 200, "{tenant} is served all the same");
+    }
 }
