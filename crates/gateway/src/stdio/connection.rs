@@ -156,7 +156,7 @@ impl<O: Clone + Eq + Send + Sync + 'static> Connection<O> {
         let (taken, answer) = oneshot::channel();
         self.commands.send(command(sender, taken)).await.map_err(|_| Turned::Gone)?;
         let taken = answer.await.unwrap_or(Err(Turned::Gone))?;
-        Ok(Call { taken: Some(taken), replies, commands: self.commands.downgrade() })
+        Ok(Call { taken: Some(taken), replies, is_over: false, commands: self.commands.downgrade() })
     }
 }
 
@@ -164,6 +164,8 @@ impl<O: Clone + Eq + Send + Sync + 'static> Connection<O> {
 pub struct Call<O> {
     taken: Option<Taken>,
     replies: Receiver,
+    /// Whether the last reply was read.
+    is_over: bool,
     commands: mpsc::WeakSender<Command<O>>,
 }
 
@@ -175,7 +177,13 @@ impl<O> Call<O> {
 
     /// The next reply; `None` after the last, and where the client read too slowly.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Reply>> {
-        self.replies.poll(cx)
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        let reply = self.replies.poll(cx);
+        // A question is the last that is said: its client comes back with another request.
+        self.is_over = matches!(reply, Poll::Ready(Some(Reply::InputRequired { .. })));
+        reply
     }
 
     /// The next reply.
