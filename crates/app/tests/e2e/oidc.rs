@@ -30,20 +30,31 @@ struct Provider {
     url: String,
 }
 
+/// Whether it is the provider of this URL that answers there, and not whoever took its port.
+async fn is_its_own(url: &str) -> bool {
+    let answer = Ask::new(Method::GET, &format!("{url}/.well-known/openid-configuration")).send().await;
+    serde_json::from_slice::<Value>(&answer.body).is_ok_and(|metadata| metadata["issuer"] == url)
+}
+
 impl Provider {
-    /// `scopes` are all that it knows.
+    /// `scopes` are all that it knows. A port that was free a moment ago may be taken by now, so it is tried again.
     async fn start(clients: &Value, scopes: &str) -> Self {
-        let address = free_address();
-        let mut command = node("oidc-provider.mjs");
-        command.arg(address.port().to_string()).arg(KID).arg(clients.to_string()).arg(scopes);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut process = Process(child);
-        let listens = || {
-            assert!(process.0.try_wait().unwrap().is_none(), "the provider ended before it listened");
-            TcpStream::connect(address).ok()
-        };
-        until("the provider listens", listens).await;
-        Self { _process: process, url: format!("http://{address}") }
+        for _ in 0..10 {
+            let address = free_address();
+            let mut command = node("oidc-provider.mjs");
+            command.arg(address.port().to_string()).arg(KID).arg(clients.to_string()).arg(scopes);
+            let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            let mut process = Process(child);
+            let listens = || {
+                let ended = process.0.try_wait().unwrap().is_some();
+                (ended || TcpStream::connect(address).is_ok()).then_some(!ended)
+            };
+            let url = format!("http://{address}");
+            if until("the provider listens or ends", listens).await && is_its_own(&url).await {
+                return Self { _process: process, url };
+            }
+        }
+        panic!("the provider did not start");
     }
 
     /// Its document. It is asked for its keys, here on this machine.
