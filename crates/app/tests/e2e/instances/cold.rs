@@ -96,13 +96,13 @@ async fn what_was_said_is_not_repeated_once_it_may_be_otherwise() {
     assert!(running(&world).is_empty());
 
     // Another secret: what an instance with the old one said is gone.
-    set_key(&world, "one");
+    set_key(&world, "cold-key-first-7f3a91");
     world.must_apply(&boxed.with_command("env = { KEY = { secret = \"key\" } }").documents());
     tools(&world, "acme").await;
     all_stopped(&world).await;
     tools(&world, "acme").await;
     assert!(running(&world).is_empty());
-    set_key(&world, "another");
+    set_key(&world, "cold-key-second-b20c44");
     tools(&world, "acme").await;
     assert_eq!(running(&world).len(), 1, "an instance with the new secret is asked");
 }
