@@ -5,7 +5,8 @@
 //! carries `tenant_id: null` and must be one of these. A test reads every line that the whole suite emitted.
 
 /// Those of an instance: lines of a tenant, and of no one request.
-pub const OF_INSTANCES: [&str; 4] = [INSTANCE_SAID, INSTANCE_READY, INSTANCE_ENDED, INSTANCE_NOT_KEPT];
+pub const OF_INSTANCES: [&str; 5] =
+    [INSTANCE_SAID, INSTANCE_UNHEARD, INSTANCE_READY, INSTANCE_ENDED, INSTANCE_NOT_KEPT];
 
 macro_rules! events {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
@@ -46,6 +47,8 @@ events! {
     RECOVERED = "journal_recovered";
     /// An instance wrote a line beside the protocol.
     INSTANCE_SAID = "instance_said";
+    /// An instance said what nobody can be told, or more than is read of it; the line has the counts.
+    INSTANCE_UNHEARD = "instance_unheard";
     /// An instance that is to be kept warm did not start; it is tried again.
     INSTANCE_NOT_KEPT = "instance_not_kept_warm";
     /// An instance was started and answers.

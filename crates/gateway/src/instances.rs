@@ -17,6 +17,7 @@ use crate::pool::{Pools, Url, url_of};
 use crate::probe::Probe;
 use crate::said::Known;
 use crate::stdio::{Connection, Options, Owner, Questions, Settings};
+use crate::unheard;
 
 /// Between two looks whether a server listens yet. Default 5 ms: little beside the start of a program.
 const LISTENS_YET: Duration = Duration::from_millis(5);
@@ -102,8 +103,10 @@ impl Connect for Speaks {
         match io {
             Io::Stdio { input, output } => {
                 let (settings, changes) = (self.settings(instance), self.answers.changes(&instance.key));
+                let instance = instance.clone();
                 Box::pin(async move {
                     let connection = Connection::open(input, output, settings, changes);
+                    tokio::spawn(unheard::tell(instance, connection.talk()));
                     connection.ready().await.map(|_| Spoken::Stdio(connection))
                 })
             }

@@ -47,6 +47,7 @@ mod seat;
 mod session;
 pub mod stdio;
 mod told;
+mod unheard;
 mod verified;
 mod visitor;
 mod warm;

@@ -15,9 +15,10 @@ mod pump;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod unbidden;
 
 pub use body::{Answer, Messages, Seal};
-pub use connection::{Call, Connection, Settings};
+pub use connection::{Call, Connection, Settings, Talk, Unheard};
 pub use lists::Changes;
 pub(crate) use lists::Lists;
 pub use owner::Owner;

@@ -1,6 +1,7 @@
 //! What a server says beside the protocol: lines from its stderr, bounded in length and in number.
 //!
-//! A server that says too much loses lines, which are counted; it never makes the gateway wait or grow.
+//! A server that says too much loses lines, which are counted; it never makes the gateway wait or grow. One that says far
+//! too much waits until it is read.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -16,7 +17,10 @@ const LINES_BURST: u32 = 200;
 /// The last lines that are kept for whoever asks why it ended.
 const LAST_MAX: usize = 20;
 /// Bytes read at once.
-const CHUNK_BYTES: usize = 8192;
+const CHUNK_BYTES: usize = 16 << 10;
+/// The pause after a full chunk, behind which more waits: 4 ms, so that 4 MiB are read in a second, of which a person
+/// reads nothing. It has to read no faster what nobody will.
+const PAUSE: Duration = Duration::from_millis(4);
 
 /// One line of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,9 @@ pub(crate) async fn read(mut from: impl AsyncRead + Unpin, mut each: impl FnMut(
         };
         for line in lines.take(&chunk[..length]) {
             rate.pass(line, Instant::now(), &mut each);
+        }
+        if length == CHUNK_BYTES {
+            tokio::time::sleep(PAUSE).await;
         }
     }
     if let Some(line) = lines.rest() {
@@ -139,7 +146,7 @@ mod tests {
         assert_eq!(texts, ["one", "", "two\u{fffd}", "three"]);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_line_without_end_takes_no_memory() {
         let long = vec![b'x'; 10 << 20];
         let lines = lines_of(&[&long[..], b"\nshort\n"].concat()).await;

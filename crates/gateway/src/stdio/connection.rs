@@ -37,7 +37,31 @@ pub(super) struct Health {
     pub(super) described: Option<Arc<Described>>,
     pub(super) broken: Option<&'static str>,
     pub(super) worn: bool,
-    pub(super) dropped: Dropped,
+    pub(super) unheard: Unheard,
+}
+
+/// What an instance said in vain, counted since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unheard {
+    /// What nobody could be told.
+    pub dropped: Dropped,
+    /// Times it had to wait until more of it was read, since it said more than the gateway reads in that time.
+    pub rests: u64,
+}
+
+/// Follows what an instance says in vain, without holding its channel open.
+pub struct Talk {
+    health: watch::Receiver<Health>,
+    told: Unheard,
+}
+
+impl Talk {
+    /// The counts, once they are others than before; `None` once the instance has ended.
+    pub async fn unheard(&mut self) -> Option<Unheard> {
+        let told = self.told;
+        self.told = self.health.wait_for(|health| health.unheard != told).await.ok()?.unheard;
+        Some(self.told)
+    }
 }
 
 /// A handle to one instance's channel. The channel ends when the last handle is gone.
@@ -97,9 +121,9 @@ impl<O: Clone + Eq + Send + Sync + 'static> Connection<O> {
         Lists::now(&self.changes)
     }
 
-    /// What was dropped of what the server said.
-    pub fn dropped(&self) -> Dropped {
-        self.health.borrow().dropped
+    /// What it says in vain, from now on and so far.
+    pub fn talk(&self) -> Talk {
+        Talk { health: self.health.clone(), told: Unheard::default() }
     }
 
     /// A request. `client` is what a legacy client said when its session began; `None` for a modern one.

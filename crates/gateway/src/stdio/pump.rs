@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use partywall_mcp::stdio::{Action, Channel, Lines, Reply, Turned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::commands::{Command, Taken};
-use super::connection::{Health, Settings};
+use super::connection::{Health, Settings, Unheard};
 use super::lists::Changes;
 use super::mailbox::Sender;
+use super::unbidden::Unbidden;
 
 /// Lines that the server has not read yet, beyond which no request is taken. Default 64.
 const UNREAD_MAX: usize = 64;
@@ -27,6 +28,11 @@ const TICK: Duration = Duration::from_secs(1);
 pub(super) struct Pump<O> {
     channel: Channel<O>,
     lines: Lines,
+    unbidden: Unbidden,
+    /// Until when nothing is read, and no line taken of what was.
+    rests_until: Option<Instant>,
+    /// How often that was.
+    rests: u64,
     health: watch::Sender<Health>,
     mailboxes: HashMap<u64, Visit>,
     /// Counts the requests that took up a call, so that one that left is not taken for the next.
@@ -49,6 +55,9 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
         Self {
             channel: Channel::open(settings.options, Instant::now()),
             lines: Lines::new(settings.line_bytes_max),
+            unbidden: Unbidden::new(Instant::now()),
+            rests_until: None,
+            rests: 0,
             health,
             mailboxes: HashMap::new(),
             visits: 0,
@@ -73,15 +82,17 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
         self.perform();
         while !self.over {
             let takes = self.outbox.len() < UNREAD_MAX;
+            let rests_until = self.rests_until;
             tokio::select! {
                 permit = writer.reserve(), if !self.outbox.is_empty() => match (permit, self.outbox.pop_front()) {
                     (Ok(permit), Some(line)) => permit.send(line),
                     _ => break,
                 },
-                read = output.read(&mut piece) => match read {
+                read = output.read(&mut piece), if rests_until.is_none() => match read {
                     Ok(length) if length > 0 => self.arrived(&piece[..length]),
                     _ => break,
                 },
+                () = rest(rests_until), if rests_until.is_some() => self.arrived(&[]),
                 command = commands.recv(), if takes => match command {
                     Some(command) => self.command(command),
                     None => break,
@@ -98,18 +109,24 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
 
     fn arrived(&mut self, bytes: &[u8]) {
         self.lines.push(bytes);
+        self.rests_until = None;
         let before = self.channel.lists_changed();
-        loop {
+        let mut is_whole = true;
+        while self.rests_until.is_none() && is_whole {
             match self.lines.next_line() {
-                Ok(Some(line)) => self.channel.line(line, Instant::now()),
-                // Before the answers go out that came with it.
-                Ok(None) => {
-                    self.changes.fetch_add(self.channel.lists_changed() - before, Ordering::Release);
-                    return;
+                Ok(Some(line)) => {
+                    let now = Instant::now();
+                    if !self.channel.line(line, now) {
+                        self.rests_until = self.unbidden.said(line.len(), now);
+                        self.rests += u64::from(self.rests_until.is_some());
+                    }
                 }
+                Ok(None) => is_whole = false,
                 Err(_) => return self.break_off("a line of the server is over its limit"),
             }
         }
+        // Before the answers go out that came with it.
+        self.changes.fetch_add(self.channel.lists_changed() - before, Ordering::Release);
     }
 
     fn command(&mut self, command: Command<O>) {
@@ -172,8 +189,8 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
             self.left(call);
         }
         self.channel.tick(Instant::now());
-        let dropped = self.channel.dropped();
-        self.health.send_if_modified(|health| std::mem::replace(&mut health.dropped, dropped) != dropped);
+        let unheard = Unheard { dropped: self.channel.dropped(), rests: self.rests };
+        self.health.send_if_modified(|health| std::mem::replace(&mut health.unheard, unheard) != unheard);
     }
 
     /// Does what the channel wants done.
@@ -207,6 +224,13 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
     fn break_off(&mut self, why: &'static str) {
         self.over = true;
         self.health.send_modify(|health| health.broken = Some(why));
+    }
+}
+
+/// Waits until then; the branch it stands in is off where there is no such time.
+async fn rest(until: Option<Instant>) {
+    if let Some(until) = until {
+        sleep_until(until.into()).await;
     }
 }
 

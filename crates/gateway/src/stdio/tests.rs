@@ -1,6 +1,6 @@
 //! The task between a server that the test plays, over a pipe in memory, and clients.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -14,6 +14,8 @@ use super::{Answer, Call, Connection, Settings};
 
 /// How long anything may take, on a slow and busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// The least that 700 notices take, of which 200 may come at once and a thousand in a second.
+const QUIET: Duration = Duration::from_millis(500);
 /// What the pipe holds, in bytes.
 const PIPE_BYTES: usize = 4 << 10;
 
@@ -102,6 +104,32 @@ async fn an_answer_alone_is_json_and_one_with_more_before_it_is_events() {
     let expected = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progress\":1,\"progressToken\":1}}\n\n\
         data: {\"id\":1,\"jsonrpc\":\"2.0\",\"result\":{\"ok\":2}}\n\n";
     assert_eq!(all, expected);
+}
+
+/// Nothing of it is lost, and what it is sent goes out meanwhile.
+#[tokio::test]
+async fn a_server_that_says_what_nobody_asked_for_is_read_no_faster_than_it_may_speak() {
+    const NOTICES: u32 = 700;
+    let (connection, Server { mut reads, mut writes }) = legacy(LINE).await;
+    let waits = call(&connection, 1).await;
+    let request: Value = serde_json::from_str(&reads.next_line().await.unwrap().unwrap()).unwrap();
+    let since = Instant::now();
+    let speaking = tokio::spawn(async move {
+        let notice = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{}}\n".repeat(100);
+        for _ in 0..NOTICES / 100 {
+            writes.write_all(notice.as_bytes()).await.unwrap();
+        }
+        let answer = json!({"jsonrpc": "2.0", "id": request["id"], "result": {}});
+        writes.write_all(format!("{answer}\n").as_bytes()).await.unwrap();
+        writes
+    });
+    let _second = call(&connection, 2).await;
+    assert!(patient(reads.next_line()).await.unwrap().unwrap().contains("tools/call"));
+    let Answer::Events(events) = form(waits).await else { panic!("notices come before the answer") };
+    let all = patient(events.collect()).await.unwrap().to_bytes();
+    assert_eq!(str::from_utf8(&all).unwrap().lines().count(), 2 * (NOTICES as usize + 1));
+    assert!(since.elapsed() > QUIET, "all was read at once: {:?}", since.elapsed());
+    drop(speaking.await.unwrap());
 }
 
 #[tokio::test]

@@ -186,12 +186,13 @@ impl<O: Clone + Eq> Channel<O> {
         self.lists_changed
     }
 
-    /// The server wrote a line.
-    pub fn line(&mut self, line: &[u8], now: Instant) {
+    /// The server wrote a line. Whether it answers what the server was sent: of such there are no more than requests.
+    pub fn line(&mut self, line: &[u8], now: Instant) -> bool {
         let Some((text, frame)) = str::from_utf8(line).ok().and_then(|text| Some((text, Frame::read(text)?))) else {
             self.dropped.unreadable += 1;
-            return;
+            return false;
         };
+        let late = self.dropped.late;
         match &frame {
             Frame::Request { id, method, params } => self.asked(text, id, method, *params, now),
             Frame::Notification { method, params } => self.told(text, method, *params),
@@ -199,6 +200,7 @@ impl<O: Clone + Eq> Channel<O> {
         }
         self.advance();
         self.turns_worn();
+        matches!(frame, Frame::Result { .. } | Frame::Error { .. }) && self.dropped.late == late
     }
 
     /// Time has passed. Call it about once a second.

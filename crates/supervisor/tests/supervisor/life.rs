@@ -195,7 +195,7 @@ async fn what_is_kept_leaves_a_place_to_those_that_call() {
 async fn a_line_without_end_costs_its_server_the_rest_of_it() {
     let world = World::new(Settings::default()).await;
     let script =
-        "head -c 67108864 /dev/zero | tr '\\0' x >&2; echo >&2; echo last >&2; while read line; do echo $line; done";
+        "head -c 8388608 /dev/zero | tr '\\0' x >&2; echo >&2; echo last >&2; while read line; do echo $line; done";
     let _lease = lease_of(&world.supervisor, &world.key(0), &shell(script)).await.unwrap();
     world.until("told", |list| list[0].said.last().is_some_and(|line| line == "last")).await;
     let lines = world.seen.lines.lock().unwrap();
