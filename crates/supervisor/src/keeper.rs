@@ -9,6 +9,7 @@
 mod handover;
 mod inside;
 mod landlock;
+mod numbers;
 mod outside;
 mod root;
 mod seccomp;

@@ -8,36 +8,43 @@ use seccompiler::{
     apply_filter,
 };
 
-use super::{Step, told};
+use super::{Step, numbers, told};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Sets both filters, for this process and all that come of it.
 pub(super) fn restrict() -> Step {
     let failed = "cannot set the seccomp filter";
-    let errno = |code: i32| SeccompAction::Errno(code.unsigned_abs());
-    let passing = COMMON.iter().chain(OLD).map(|call| (*call, Vec::new())).collect();
-    let forbidden = forbidden().map_err(told(failed))?;
-    // Where both say no, the filter that came last is heard.
-    for (rules, others, these) in
-        [(passing, errno(libc::ENOSYS), SeccompAction::Allow), (forbidden, SeccompAction::Allow, errno(libc::EPERM))]
-    {
-        let architecture = std::env::consts::ARCH.try_into().map_err(told(failed))?;
-        let filter = SeccompFilter::new(rules, others, these, architecture).map_err(told(failed))?;
-        let program: BpfProgram = filter.try_into().map_err(told(failed))?;
-        apply_filter(&program).map_err(told(failed))?;
-    }
-    Ok(())
+    apply_filter(&by_number()).map_err(told(failed))?;
+    let architecture = std::env::consts::ARCH.try_into().map_err(told(failed))?;
+    let rules = by_argument().map_err(told(failed))?;
+    // This one also ends whoever calls by another architecture's numbers.
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, errno(libc::EPERM), architecture);
+    let program: BpfProgram = filter.and_then(TryInto::try_into).map_err(told(failed))?;
+    apply_filter(&program).map_err(told(failed))
 }
 
-/// What is forbidden outright, and what is forbidden for some arguments.
-fn forbidden() -> seccompiler::Result<Rules> {
-    let mut rules: Rules = FORBIDDEN.iter().chain(FORBIDDEN_OLD).map(|call| (*call, Vec::new())).collect();
-    rules.insert(libc::SYS_clone, NAMESPACES.iter().map(|flag| all(&[has(0, *flag)?])).collect::<Result<_, _>>()?);
+fn errno(code: i32) -> SeccompAction {
+    SeccompAction::Errno(code.unsigned_abs())
+}
+
+/// What passes, what is forbidden outright, and the rest.
+fn by_number() -> BpfProgram {
+    let verdict = |calls: &'static [i64], action: SeccompAction| {
+        let action = u32::from(action);
+        calls.iter().filter_map(move |call| Some((u32::try_from(*call).ok()?, action)))
+    };
+    let passing = verdict(COMMON, SeccompAction::Allow).chain(verdict(OLD, SeccompAction::Allow));
+    let forbidden = verdict(FORBIDDEN, errno(libc::EPERM)).chain(verdict(FORBIDDEN_OLD, errno(libc::EPERM)));
+    numbers::program(&passing.chain(forbidden).collect(), errno(libc::ENOSYS).into())
+}
+
+/// What is forbidden for some arguments.
+fn by_argument() -> seccompiler::Result<Rules> {
+    let namespaces = NAMESPACES.iter().map(|flag| all(&[has(0, *flag)?])).collect::<Result<_, _>>()?;
     let others = FAMILIES.iter().map(|family| is_not(0, *family)).collect::<Result<Vec<_>, _>>()?;
-    rules.insert(libc::SYS_socket, vec![SeccompRule::new(others).map_err(backend)?]);
-    rules.insert(libc::SYS_ioctl, INJECTING.iter().map(|request| all(&[is(1, *request)?])).collect::<Result<_, _>>()?);
-    Ok(rules)
+    let injecting = INJECTING.iter().map(|request| all(&[is(1, *request)?])).collect::<Result<_, _>>()?;
+    Ok([(libc::SYS_clone, namespaces), (libc::SYS_socket, vec![all(&others)?]), (libc::SYS_ioctl, injecting)].into())
 }
 
 /// `CLONE_NEW…`: a box has the namespaces that it was given.
