@@ -5,7 +5,8 @@
 //!
 //! Entering a group of version 2 stops every fork and exit of the host and waits until all processors have noticed
 //! (`cgroup_threadgroup_rwsem`): many milliseconds where the host is busy. In version 1 a process with one thread is let in
-//! without that, if it writes itself into `tasks`. So version 2 is left out where version 1 has all that limits.
+//! without that, if its number is written into `tasks`. So version 2 is left out where version 1 has all that limits, and
+//! the keeper that waits for the next order is in its group already.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,8 +21,10 @@ use crate::launch::InstanceLimits;
 const PERIOD_US: u64 = 100_000;
 /// Processes of ours in each box: the keeper's two stages.
 pub(crate) const KEEPERS: u64 = 2;
-/// Tries to remove a group whose last process is still on its way out, 10 ms apart.
+/// Tries to remove a group whose last process is still on its way out.
 const REMOVALS: u32 = 200;
+/// Between two of them: 10 ms.
+const AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// Where a controller is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,18 +84,18 @@ impl Cgroups {
         self.places.get(controller).map(|place| place.version)
     }
 
-    /// Makes the group of one instance, with its limits.
-    pub(crate) fn create(&self, id: &str, limits: &InstanceLimits) -> io::Result<Group> {
-        let dirs = self.places.iter().map(|(name, place)| (*name, (place.base.join(id), place.version))).collect();
-        let group = Group { dirs };
+    /// Makes a group for one instance, without limits yet.
+    pub(crate) fn create(&self) -> io::Result<Group> {
+        let group = self.group(&uuid::Uuid::new_v4().simple().to_string());
         for (dir, _) in group.dirs.values() {
             fs::create_dir_all(dir)?;
         }
-        for (file, value) in group.settings(limits) {
-            fs::write(&file, value)
-                .map_err(|error| io::Error::new(error.kind(), format!("`{}`: {error}", file.display())))?;
-        }
         Ok(group)
+    }
+
+    fn group(&self, name: &str) -> Group {
+        let dir = |place: &Place| (place.base.join(name), place.version);
+        Group { dirs: self.places.iter().map(|(controller, place)| (*controller, dir(place))).collect() }
     }
 
     /// The groups that stand: of instances, this gateway's or one that crashed before it.
@@ -106,10 +109,7 @@ impl Cgroups {
         }
         names.sort();
         names.dedup();
-        let group = |id: &str| Group {
-            dirs: self.places.iter().map(|(name, place)| (*name, (place.base.join(id), place.version))).collect(),
-        };
-        names.iter().map(|id| group(id)).collect()
+        names.iter().map(|name| self.group(name)).collect()
     }
 }
 
@@ -188,9 +188,14 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Files that a process with one thread writes itself into.
-    pub(crate) fn joins(&self) -> Vec<PathBuf> {
-        self.each("tasks")
+    /// Lets in a process that has one thread.
+    pub(crate) fn admit(&self, process: u32) -> io::Result<()> {
+        self.each("tasks").iter().try_for_each(|file| write(file, &process.to_string()))
+    }
+
+    /// Sets its limits.
+    pub(crate) fn limit(&self, limits: &InstanceLimits) -> io::Result<()> {
+        self.settings(limits).iter().try_for_each(|(file, value)| write(file, value))
     }
 
     /// A file of each group: of this name in version 1, of processes in version 2.
@@ -278,15 +283,34 @@ impl Group {
     /// Removes it once it is empty. What does not empty in time is found and ended at the next start.
     pub(crate) async fn remove(&self) {
         for _ in 0..REMOVALS {
-            for (dir, _) in self.dirs.values() {
-                let _ = fs::remove_dir(dir);
-            }
-            if !self.dirs.values().any(|(dir, _)| dir.exists()) {
+            if self.is_removed() {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(AGAIN_AFTER).await;
         }
     }
+
+    /// Removes it once it is empty, and waits here.
+    pub(crate) fn remove_now(&self) {
+        for _ in 0..REMOVALS {
+            if self.is_removed() {
+                return;
+            }
+            std::thread::sleep(AGAIN_AFTER);
+        }
+    }
+
+    /// Removes what of it can be; whether nothing is left.
+    fn is_removed(&self) -> bool {
+        for (dir, _) in self.dirs.values() {
+            let _ = fs::remove_dir(dir);
+        }
+        !self.dirs.values().any(|(dir, _)| dir.exists())
+    }
+}
+
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    fs::write(file, text).map_err(|error| io::Error::new(error.kind(), format!("`{}`: {error}", file.display())))
 }
 
 /// The number behind a word, in lines of `word number`.

@@ -22,8 +22,6 @@ pub(crate) const NOT_STARTED: u8 = 120;
 /// For the first stage, which builds the box.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Outer {
-    /// Files that take the id of a process which joins a cgroup.
-    pub(crate) groups: Vec<PathBuf>,
     /// The host's uid and gid for this tenant; none where we are no root.
     pub(crate) uid: Option<u32>,
     /// What stands in the box.

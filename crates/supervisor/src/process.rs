@@ -29,7 +29,7 @@ use crate::launch::{Launch, SOCKET, Transport};
 use crate::order::{Bind, BindAccess, Ceilings, Inner, Outer, frame};
 use crate::socket::Socket;
 use crate::uids::Uids;
-use keepers::Keepers;
+use keepers::{Keeper, Keepers};
 use volume::Volume;
 use way_out::WayOut;
 
@@ -78,7 +78,7 @@ impl ProcessDriver {
         let root = nix::unistd::geteuid().is_root();
         let uids = if root { Some(Mutex::new(Uids::open(&settings.state.join("uids"))?)) } else { None };
         let enforced = probe::enforced(&settings.keeper, &cgroups, root).await;
-        let keepers = Keepers::new(settings.keeper.clone());
+        let keepers = Keepers::new(settings.keeper.clone(), cgroups.clone());
         Ok(Self { settings, keepers, enforced, cgroups, uids, orphans, _lock: lock })
     }
 
@@ -130,22 +130,20 @@ impl ProcessDriver {
         let uid = self.uid(&order.owner.whose)?;
         let sockets = self.settings.state.join("sockets").join(&order.id);
         let binds = self.binds(&order, uid, &sockets)?;
-        let group = self.cgroups.create(&order.id, &order.launch.limits)?;
         let way_out = self.way_out(&order)?;
-        let mut outer = outer(&order, uid, group.joins(), binds.clone());
+        let mut outer = outer(&order, uid, binds.clone());
         outer.egress = way_out.as_ref().map(|way_out| way_out.path().to_owned());
         let inner = self.inner(&order.launch, binds);
         let record = self.settings.state.join("records").join(&order.id);
         let volume = order.launch.volume.is_some().then(|| Volume::at(self.volume(&order)));
+        let Keeper { mut child, group } = self.keepers.take(order.launch.transport)?;
+        let limited = group.limit(&order.launch.limits);
         let cleanup = instance::Cleanup { group, record: record.clone(), sockets: sockets.clone(), volume };
-        let mut child = match self.keepers.take(order.launch.transport) {
-            Ok(child) => child,
-            Err(error) => {
-                cleanup.run().await;
-                return Err(error.into());
-            }
-        };
-        orphans::remember(&record, child.id())?;
+        if let Err(error) = limited.and_then(|()| orphans::remember(&record, child.id())) {
+            drop(child);
+            cleanup.run().await;
+            return Err(error.into());
+        }
         let (input, output, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(mut input), Some(stderr)) = (input, stderr) else {
             return Err(NotStarted::Refused("the keeper has no streams".to_owned()));
@@ -192,6 +190,7 @@ impl ProcessDriver {
 
 impl Drop for ProcessDriver {
     fn drop(&mut self) {
+        self.keepers.give_up();
         self.cgroups.release();
     }
 }
@@ -216,10 +215,10 @@ fn own_directory(path: &Path, uid: Option<u32>) -> io::Result<()> {
     Ok(())
 }
 
-fn outer(order: &Order, uid: Option<u32>, groups: Vec<PathBuf>, binds: Vec<Bind>) -> Outer {
+fn outer(order: &Order, uid: Option<u32>, binds: Vec<Bind>) -> Outer {
     let secrets =
         order.launch.secrets.iter().map(|(name, secret)| (name.clone(), secret.reveal().to_owned())).collect();
-    Outer { groups, uid, binds, tmp_bytes: order.launch.limits.tmp_bytes, egress: None, secrets }
+    Outer { uid, binds, tmp_bytes: order.launch.limits.tmp_bytes, egress: None, secrets }
 }
 
 /// What is declared, and where there is a way out, what makes the usual clients take it.

@@ -31,10 +31,6 @@ pub(super) fn run() -> Step<u8> {
     let gateway = gateway()?;
     let order: Outer = read_frame(File::from(stdin()?)).map_err(told("cannot read the order"))?;
     let egress = order.egress.as_deref().map(handover::reach).transpose()?;
-    for group in &order.groups {
-        // 0 is whoever writes it.
-        fs::write(group, "0").map_err(told(format_args!("cannot join `{}`", group.display())))?;
-    }
     if order.uid.is_some() {
         // Built by the host's root, what stands in the box is nothing that anyone in it could take down.
         unshare(CloneFlags::CLONE_NEWNS).map_err(told("cannot make a mount namespace"))?;

@@ -42,13 +42,12 @@ pub(super) async fn end(state: &Path, cgroups: &Cgroups) -> u32 {
     let records = state.join("records");
     let mut ended = 0_u32;
     for entry in fs::read_dir(&records).into_iter().flatten().flatten() {
-        ended += u32::from(end_keeper(&fs::read_to_string(entry.path()).unwrap_or_default()));
+        end_keeper(&fs::read_to_string(entry.path()).unwrap_or_default());
         let _ = fs::remove_file(entry.path());
+        ended += 1;
     }
-    let standing = cgroups.standing();
-    // An orphan may have a keeper that lives, or a cgroup, or both.
-    ended = ended.max(u32::try_from(standing.len()).unwrap_or(u32::MAX));
-    for group in standing {
+    // One more than that may stand: of the keeper that waited for an order.
+    for group in cgroups.standing() {
         // A frozen process takes no signal in version 1.
         group.freeze(false);
         for _ in 0..LOOKS {
