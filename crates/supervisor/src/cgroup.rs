@@ -5,7 +5,7 @@
 //!
 //! Entering a group of version 2 stops every fork and exit of the host and waits until all processors have noticed
 //! (`cgroup_threadgroup_rwsem`): many milliseconds where the host is busy. In version 1 a process with one thread is let in
-//! without that, if its number is written into `tasks`. So version 2 is left out where version 1 has all that limits, and
+//! without that, if it writes itself into `tasks`. So version 2 is left out where version 1 has all that limits, and
 //! the keeper that waits for the next order is in its group already.
 
 use std::collections::BTreeMap;
@@ -188,14 +188,17 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Lets in a process that has one thread.
-    pub(crate) fn admit(&self, process: u32) -> io::Result<()> {
-        self.each("tasks").iter().try_for_each(|file| write(file, &process.to_string()))
+    /// Files that a process with one thread writes itself into.
+    pub(crate) fn joins(&self) -> Vec<PathBuf> {
+        self.each("tasks")
     }
 
     /// Sets its limits.
     pub(crate) fn limit(&self, limits: &InstanceLimits) -> io::Result<()> {
-        self.settings(limits).iter().try_for_each(|(file, value)| write(file, value))
+        self.settings(limits).iter().try_for_each(|(file, value)| {
+            fs::write(file, value)
+                .map_err(|error| io::Error::new(error.kind(), format!("`{}`: {error}", file.display())))
+        })
     }
 
     /// A file of each group: of this name in version 1, of processes in version 2.
@@ -307,10 +310,6 @@ impl Group {
         }
         !self.dirs.values().any(|(dir, _)| dir.exists())
     }
-}
-
-fn write(file: &Path, text: &str) -> io::Result<()> {
-    fs::write(file, text).map_err(|error| io::Error::new(error.kind(), format!("`{}`: {error}", file.display())))
 }
 
 /// The number behind a word, in lines of `word number`.

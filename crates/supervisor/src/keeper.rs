@@ -1,7 +1,7 @@
 //! The keeper: the small single-threaded program that builds a box and keeps it. It is a hidden subcommand of the
 //! gateway's own binary, so that a sandbox needs nothing that has to be installed.
 //!
-//! Its first stage (`outside`) becomes the tenant's uid and makes the namespaces; it stays to end
+//! Its first stage (`outside`) joins the cgroups, becomes the tenant's uid and makes the namespaces; it stays to end
 //! the box when the gateway is gone. The second (`inside`) is process 1 of the box: it puts on what only a process
 //! can put on itself (root, Landlock, seccomp, no capabilities), starts the server and reaps what the server leaves.
 //! It decides nothing: what stands in the box is the driver's to say.

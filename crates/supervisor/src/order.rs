@@ -16,6 +16,8 @@ const FRAME_BYTES_MAX: u32 = 4 << 20;
 pub(crate) const INSIDE: &str = "inside";
 /// Argument that makes the keeper try what this host lets it do.
 pub(crate) const PROBE: &str = "probe";
+/// Variable of the keeper's first stage: files that take the number of a process which joins a cgroup, one in a line.
+pub(crate) const GROUPS: &str = "PARTYWALL_GROUPS";
 /// What the keeper ends with when it could not start the server. The reason is its last line on stderr.
 pub(crate) const NOT_STARTED: u8 = 120;
 

@@ -19,7 +19,7 @@ use rustix::thread::{
 };
 
 use super::{Step, handover, let_go_of_streams, root, told};
-use crate::order::{INSIDE, Outer, read_frame};
+use crate::order::{GROUPS, INSIDE, Outer, read_frame};
 
 /// Who a server is in its box, whatever its tenant's uid on the host. Not root: many programs refuse or misbehave.
 pub(super) const INNER_ID: u32 = 1000;
@@ -29,6 +29,7 @@ const PROBING_UID: u32 = 65_534;
 
 pub(super) fn run() -> Step<u8> {
     let gateway = gateway()?;
+    join_groups()?;
     let order: Outer = read_frame(File::from(stdin()?)).map_err(told("cannot read the order"))?;
     let egress = order.egress.as_deref().map(handover::reach).transpose()?;
     if order.uid.is_some() {
@@ -51,6 +52,13 @@ pub(super) fn run() -> Step<u8> {
     prctl::set_dumpable(false).map_err(told("cannot close the keeper's memory"))?;
     let_go_of_streams()?;
     keep(&gateway, &signals, inside)
+}
+
+/// Enters the groups, before there is an order: it may take long.
+fn join_groups() -> Step {
+    let groups = std::env::var(GROUPS).unwrap_or_default();
+    // 0 is whoever writes it.
+    groups.lines().try_for_each(|file| fs::write(file, "0").map_err(told(format_args!("cannot join `{file}`"))))
 }
 
 /// The arguments that led here, with the next stage's name behind them.

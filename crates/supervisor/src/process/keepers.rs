@@ -1,8 +1,9 @@
 //! Starting keepers: one waits for the next order, since a program of this size takes milliseconds to start, and a group
 //! to be made and entered.
 //!
-//! A keeper that waits has done nothing yet but start. It reads its order from a pipe, and ends with it.
+//! A keeper that waits has done nothing yet but start and enter its group. It reads its order from a pipe, and ends with it.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -13,10 +14,11 @@ use tokio::process::{Child, Command};
 
 use crate::cgroup::{Cgroups, Group};
 use crate::launch::Transport;
+use crate::order::GROUPS;
 
 /// From the moment at which the one that waited was taken to the start of the next: the instance that took it starts
-/// meanwhile, and has the processors to itself. 50 ms.
-const NEXT_AFTER: Duration = Duration::from_millis(50);
+/// meanwhile, and has the processors to itself. 25 ms.
+const NEXT_AFTER: Duration = Duration::from_millis(25);
 
 /// A keeper that has no order yet, in a group of its own that has no limits yet.
 #[derive(Debug)]
@@ -79,16 +81,11 @@ impl Keepers {
 
     async fn start_next(keepers: Weak<Self>) {
         tokio::time::sleep(NEXT_AFTER).await;
-        // To enter a group of version 2 may take long.
-        let started = tokio::task::spawn_blocking(move || keepers.upgrade().map(|keepers| keepers.wait_for_next()));
-        let _ = started.await;
-    }
-
-    fn wait_for_next(&self) {
-        let waiting = self.waiting().take().and_then(Keeper::if_it_waits);
+        let Some(keepers) = keepers.upgrade() else { return };
+        let waiting = keepers.waiting().take().and_then(Keeper::if_it_waits);
         // What fails is tried again with the next order, and told by that.
-        let next = waiting.or_else(|| self.start(Stdio::piped()).ok());
-        let other = next.and_then(|next| self.waiting().replace(next));
+        let next = waiting.or_else(|| keepers.start(Stdio::piped()).ok());
+        let other = next.and_then(|next| keepers.waiting().replace(next));
         // Where two were started at once, one is enough.
         other.into_iter().for_each(Keeper::give_up);
     }
@@ -99,13 +96,13 @@ impl Keepers {
         command.args(arguments).env_clear().current_dir("/").kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped());
         let group = self.cgroups.create()?;
-        let child = command.spawn().map_err(|error| super::at(program, error));
-        let admitted = child.and_then(|child| group.admit(child.id().unwrap_or_default()).map(|()| child));
-        match admitted {
+        let joins: Vec<_> = group.joins().into_iter().map(PathBuf::into_os_string).collect();
+        command.env(GROUPS, joins.join(OsStr::new("\n")));
+        match command.spawn() {
             Ok(child) => Ok(Keeper { child, group }),
             Err(error) => {
                 group.remove_now();
-                Err(error)
+                Err(super::at(program, error))
             }
         }
     }
