@@ -95,9 +95,10 @@ impl ProcessDriver {
         check_launch(order).map_err(NotStarted::Refused)
     }
 
-    fn uid(&self, whose: &str) -> io::Result<Option<u32>> {
+    fn uid(&self, order: &Order) -> io::Result<Option<u32>> {
         let Some(uids) = &self.uids else { return Ok(None) };
-        uids.lock().unwrap_or_else(PoisonError::into_inner).of(whose).map(Some)
+        let keeps = order.launch.volume.is_some();
+        uids.lock().unwrap_or_else(PoisonError::into_inner).of(&order.owner.whose, keeps).map(Some)
     }
 
     fn binds(&self, order: &Order, uid: Option<u32>, sockets: &Path) -> io::Result<Vec<Bind>> {
@@ -127,33 +128,35 @@ impl ProcessDriver {
 
     async fn begin(&self, order: Order) -> Result<Running, NotStarted> {
         self.check(&order)?;
-        let uid = self.uid(&order.owner.whose)?;
+        let uid = self.uid(&order)?;
         let sockets = self.settings.state.join("sockets").join(&order.id);
         let binds = self.binds(&order, uid, &sockets)?;
         let way_out = self.way_out(&order)?;
         let mut outer = outer(&order, uid, binds.clone());
         outer.egress = way_out.as_ref().map(|way_out| way_out.path().to_owned());
-        let inner = self.inner(&order.launch, binds);
+        let (outer, inner) = (frame(&outer)?, frame(&self.inner(&order.launch, binds))?);
         let record = self.settings.state.join("records").join(&order.id);
         let volume = order.launch.volume.is_some().then(|| Volume::at(self.volume(&order)));
         let Keeper { mut child, group } = self.keepers.take(order.launch.transport)?;
-        let limited = group.limit(&order.launch.limits);
-        let cleanup = instance::Cleanup { group, record: record.clone(), sockets: sockets.clone(), volume };
-        if let Err(error) = limited.and_then(|()| orphans::remember(&record, child.id())) {
-            drop(child);
-            cleanup.run().await;
-            return Err(error.into());
-        }
+        let cleanup = instance::Cleanup { group, record, sockets: sockets.clone(), volume };
         let (input, output, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(mut input), Some(stderr)) = (input, stderr) else {
             return Err(NotStarted::Refused("the keeper has no streams".to_owned()));
         };
+        // A keeper that failed before it read says why on stderr, and ends: that is told by its end. It builds the box
+        // while the limits are set, and runs nothing in it before it has the rest of the order.
+        let _ = input.write_all(&outer).await;
+        let limited = cleanup.group.limit(&order.launch.limits);
+        if let Err(error) = limited.and_then(|()| orphans::remember(&cleanup.record, child.id())) {
+            drop(child);
+            cleanup.run().await;
+            return Err(error.into());
+        }
         let (notice, notices) = mpsc::channel(way_out::NOTICES_MAX);
         let rules: Arc<[Egress]> = order.launch.egress.clone().into();
         let serving = way_out.map(|way_out| tokio::spawn(way_out.serve(rules, notice)).abort_handle());
         let control = instance::Instance::hold(child, cleanup, serving)?;
-        // A keeper that failed before it read says why on stderr, and ends: that is told by its end.
-        let _ = input.write_all(&[frame(&outer)?, frame(&inner)?].concat()).await;
+        let _ = input.write_all(&inner).await;
         let io = match output {
             Some(output) => Io::Stdio { input: Box::new(input), output: Box::new(output) },
             None => Io::Unix(Socket::at(sockets.join(Path::new(SOCKET).file_name().unwrap_or_default()))),

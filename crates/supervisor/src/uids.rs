@@ -15,6 +15,8 @@ pub const UIDS_MAX: u32 = 1_000_000;
 pub(crate) struct Uids {
     file: File,
     given: HashMap<String, u32>,
+    /// Whether all that was given is on disk.
+    is_synced: bool,
 }
 
 impl Uids {
@@ -31,21 +33,27 @@ impl Uids {
                 .map_err(|_| io::Error::other(format!("`{}`: `{line}` is no `uid owner`", path.display())))?;
             given.insert(owner.to_owned(), uid);
         }
-        Ok(Self { file, given })
+        Ok(Self { file, given, is_synced: false })
     }
 
-    /// The uid of an owner, which is its own from now on.
-    pub(crate) fn of(&mut self, owner: &str) -> io::Result<u32> {
-        if let Some(uid) = self.given.get(owner) {
-            return Ok(*uid);
+    /// The uid of an owner, which is its own from now on. Where it `keeps` files, that is on disk before there are any: a
+    /// volume must never belong to two. Without files a uid is only lost with the whole host, and all that had it.
+    pub(crate) fn of(&mut self, owner: &str, keeps: bool) -> io::Result<u32> {
+        let uid = self.given.get(owner).copied().map_or_else(|| self.give(owner), Ok)?;
+        if keeps && !self.is_synced {
+            self.file.sync_data()?;
+            self.is_synced = true;
         }
+        Ok(uid)
+    }
+
+    fn give(&mut self, owner: &str) -> io::Result<u32> {
         let next = self.given.values().max().map_or(UID_FIRST, |last| last + 1);
         if next >= UID_FIRST + UIDS_MAX {
             return Err(io::Error::other("every uid of this host's range is given; move tenants to another host"));
         }
-        // On disk before it is used: a volume must never belong to two.
+        self.is_synced = false;
         self.file.write_all(format!("{next} {owner}\n").as_bytes())?;
-        self.file.sync_data()?;
         self.given.insert(owner.to_owned(), next);
         Ok(next)
     }
@@ -60,11 +68,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("uids");
         let mut uids = Uids::open(&path).unwrap();
-        let (a, b) = (uids.of("a").unwrap(), uids.of("b").unwrap());
+        let (a, b) = (uids.of("a", false).unwrap(), uids.of("b", true).unwrap());
         assert_ne!(a, b);
+        assert!(uids.is_synced, "what keeps files is on disk");
+        uids.of("c", false).unwrap();
+        assert!(!uids.is_synced, "what keeps none need not be");
+        assert_eq!(uids.of("a", true).unwrap(), a);
+        assert!(uids.is_synced, "nor need it have been new");
         let mut again = Uids::open(&path).unwrap();
-        assert_eq!((again.of("b").unwrap(), again.of("a").unwrap()), (b, a));
-        let c = again.of("c").unwrap();
-        assert!(c != a && c != b && c >= UID_FIRST, "{c}");
+        assert_eq!((again.of("b", true).unwrap(), again.of("a", false).unwrap()), (b, a));
+        let d = again.of("d", true).unwrap();
+        assert!(d != a && d != b && d >= UID_FIRST, "{d}");
     }
 }
