@@ -20,6 +20,9 @@ use crate::steps::Steps;
 /// and copies go other ways, counts 3.5 more in `verify` and about 1 elsewhere, and another patch release of the compiler
 /// or of a library adds to that; a second parse, hash or walk through the rules is far beyond it.
 const TOLERANCE_PERCENT: u64 = 10;
+/// And how far at least, in instructions. Default 100: one more slot of a hash map that is looked at is 34 of them, and the
+/// hashes depend on where the program lies in memory, so on any change of it: `route_call` was 257, 291 and 325 so far.
+const TOLERANCE: u64 = 100;
 /// The test whose steps are counted.
 const TEST: &str = "counts::the_steps_of_a_call_go_through";
 /// What is in the names of the functions that are counted.
@@ -142,7 +145,7 @@ fn compare(expected: &Counts, found: &Counts) -> Vec<String> {
     for (step, count) in found {
         match expected.get(step) {
             None => complaints.push(format!("`{step}` is new and takes {count} instructions")),
-            Some(before) if count.abs_diff(*before) * 100 > before * TOLERANCE_PERCENT => {
+            Some(before) if count.abs_diff(*before) > TOLERANCE.max(before * TOLERANCE_PERCENT / 100) => {
                 complaints.push(format!("`{step}` takes {count} instructions, {before} are written down"));
             }
             Some(_) => {}

@@ -16,6 +16,8 @@ use crate::process::{Process, measured};
 
 /// Tenants whose instance is started: three are beyond the 99th percentile.
 pub(super) const STARTS: u32 = 300;
+/// Before each start: what the gateway does after one, to be ready for the next, is over by then. 50 ms.
+const PAUSE: Duration = Duration::from_millis(50);
 /// A call as a client of the modern era writes it.
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
 
@@ -27,7 +29,9 @@ pub(super) fn all(plan: &Plan, folder: &Path, figures: &mut Figures) -> Result<(
     eprintln!("{STARTS} first calls of instances, and as many bare starts");
     let (mut first, mut bare) = (Vec::new(), Vec::new());
     for token in world.all_tokens()? {
+        std::thread::sleep(PAUSE);
         bare.push(bare_start(&program)?);
+        std::thread::sleep(PAUSE);
         let began = Instant::now();
         let answer = world.call("own", &token)?;
         first.push(began.elapsed());
