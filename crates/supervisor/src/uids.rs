@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// The first uid. From here to 2^31 nobody else gives them: distributions and systemd stay below.
@@ -22,11 +22,15 @@ pub(crate) struct Uids {
 impl Uids {
     /// Reads the file, which has a line `uid owner` for each, or begins it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        if !text.is_empty() && !text.ends_with('\n') {
+            // A crash cut the last line off. Nobody keeps files under its uid, and what is written next begins a line.
+            file.write_all(b"\n")?;
+        }
         let mut given = HashMap::new();
-        for line in BufReader::new(&file).lines() {
-            let line = line?;
-            // A line without its end is one that a crash cut off: its uid was given to nobody yet.
+        for line in text.lines() {
             let Some((uid, owner)) = line.split_once(' ') else { continue };
             let uid = uid
                 .parse()
@@ -79,5 +83,17 @@ mod tests {
         assert_eq!((again.of("b", true).unwrap(), again.of("a", false).unwrap()), (b, a));
         let d = again.of("d", true).unwrap();
         assert!(d != a && d != b && d >= UID_FIRST, "{d}");
+    }
+
+    #[test]
+    fn a_line_that_a_crash_cut_off_takes_the_uid_of_nobody_else_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("uids");
+        std::fs::write(&path, format!("{UID_FIRST} a\n{} b-that-was-cut", UID_FIRST + 1)).unwrap();
+        let c = Uids::open(&path).unwrap().of("c", true).unwrap();
+        let mut again = Uids::open(&path).unwrap();
+        assert_eq!((again.of("a", true).unwrap(), again.of("c", true).unwrap()), (UID_FIRST, c));
+        let d = again.of("d", true).unwrap();
+        assert!(d > c && c > UID_FIRST, "{c} {d}");
     }
 }
