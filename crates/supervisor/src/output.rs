@@ -154,6 +154,14 @@ mod tests {
         assert_eq!((lines[1].text.as_str(), lines[1].cut), ("short", false));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_can_read_is_read_at_four_mebibytes_a_second() {
+        let since = tokio::time::Instant::now();
+        lines_of(&b"nobody reads this\n".repeat(8 << 20 >> 4)).await;
+        let took = since.elapsed().as_millis();
+        assert!((2_200..2_400).contains(&took), "9 MiB took {took} ms");
+    }
+
     #[test]
     fn too_many_lines_are_lost_and_counted() {
         let line = || Line { text: "x".to_owned(), cut: false, lost: 0 };

@@ -10,7 +10,7 @@ use partywall_supervisor::process::ProcessDriver;
 use partywall_supervisor::{UID_FIRST, UIDS_MAX};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
-use crate::host::{Host, PATIENCE, again_as_an_ordinary_user, is_root, order, settings, shell};
+use crate::host::{Host, Instance, PATIENCE, again_as_an_ordinary_user, is_root, order, settings, shell};
 
 #[tokio::test]
 async fn a_volume_outlives_its_instance_and_is_its_tenants_alone() {
@@ -51,6 +51,34 @@ async fn nothing_of_an_instance_is_left_when_it_has_ended() {
     assert_eq!(end.usage.cpu_us.is_some(), is_root(), "{:?}", end.usage);
     let left = |dir: &str| std::fs::read_dir(host.state().join(dir)).unwrap().count();
     assert_eq!((left("records"), left("sockets")), (0, 0));
+}
+
+/// What waits for the next order is the gateway's, and goes with it; a crash of it is no orphan to be told of.
+#[tokio::test]
+async fn the_keeper_that_waits_leaves_no_group_and_is_no_orphan() {
+    let Host { driver, directory } = Host::new().await;
+    Instance::of(driver.start(order("tenant-a", shell("true"))).await.unwrap()).ended().await;
+    let name = std::fs::read_to_string(directory.path().join("state/cgroup")).unwrap();
+    let waits = async {
+        while is_root() && groups(&name).iter().all(|base| std::fs::read_dir(base).unwrap().all(is_file)) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waits).await.expect("a keeper waits in its group");
+    drop(driver);
+    assert_eq!(groups(&name), Vec::<std::path::PathBuf>::new());
+    assert_eq!(ProcessDriver::start(settings(directory.path())).await.unwrap().orphans(), 0);
+    again_as_an_ordinary_user("life::the_keeper_that_waits_leaves_no_group_and_is_no_orphan");
+}
+
+fn is_file(entry: std::io::Result<std::fs::DirEntry>) -> bool {
+    entry.unwrap().file_type().unwrap().is_file()
+}
+
+/// The cgroups of this name, in every hierarchy.
+fn groups(name: &str) -> Vec<std::path::PathBuf> {
+    let find = std::process::Command::new("find").args(["/sys/fs/cgroup", "-type", "d", "-name", name]).output();
+    String::from_utf8(find.unwrap().stdout).unwrap().lines().map(Into::into).collect()
 }
 
 #[tokio::test]

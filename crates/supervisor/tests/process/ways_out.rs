@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -235,6 +236,37 @@ async fn who_forks_without_end_is_counted() {
     one.control.kill();
     one.ended().await;
 }
+
+/// By the numbers of 32 bits `exit` is what `write` is by the others, which may pass.
+#[cfg(target_arch = "x86_64")]
+#[tokio::test]
+async fn who_calls_by_another_architectures_numbers_is_ended() {
+    let host = Host::new().await;
+    let folder = host.directory.path().join("bin");
+    std::fs::create_dir(&folder).unwrap();
+    let program = folder.join("old");
+    std::fs::write(&program, OLD_PROGRAM.concat()).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let outside = std::process::Command::new(&program).status();
+    let launch = Launch::new(&program, vec![Root::same(&folder)]);
+    let end = host.start("tenant-a", launch).await.unwrap().ended().await;
+    match outside {
+        Ok(status) => assert_eq!((status.code(), end.cause), (Some(42), Cause::Signal(31))),
+        // A kernel that runs no such programs has no such calls.
+        Err(why) => assert_eq!(end.cause, Cause::NotStarted, "{why}"),
+    }
+    again_as_an_ordinary_user("ways_out::who_calls_by_another_architectures_numbers_is_ended");
+}
+
+/// An executable of 32 bits (elf(5)): its header, its one segment, and `exit(42)` by `int 0x80`.
+#[cfg(target_arch = "x86_64")]
+const OLD_PROGRAM: [&[u8]; 5] = [
+    b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0\x01\0\0\0\x54\x80\x04\x08\x34\0\0\0\0\0\0\0\0\0\0\0",
+    b"\x34\0\x20\0\x01\0\0\0\0\0\0\0",
+    b"\x01\0\0\0\0\0\0\0\0\x80\x04\x08\0\x80\x04\x08\x60\0\0\0\x60\0\0\0\x05\0\0\0\0\x10\0\0",
+    b"\xb8\x01\0\0\0\xbb\x2a\0\0\0",
+    b"\xcd\x80",
+];
 
 #[tokio::test]
 async fn who_burns_cpu_gets_its_ration() {
