@@ -88,6 +88,7 @@ impl Speaks {
         Settings {
             options: Options { questions: questions(asks), era: None, sole },
             line_bytes_max: usize::try_from(server.limits.filtered_bytes_max).unwrap_or(usize::MAX),
+            is_everybodys: command.is_some_and(|command| command.instance_per == InstancePer::All),
         }
     }
 }
@@ -106,7 +107,7 @@ impl Connect for Speaks {
                 let instance = instance.clone();
                 Box::pin(async move {
                     let connection = Connection::open(input, output, settings, changes);
-                    tokio::spawn(unheard::tell(instance, connection.talk()));
+                    tokio::spawn(unheard::tell(instance, connection.unheard()));
                     connection.ready().await.map(|_| Spoken::Stdio(connection))
                 })
             }

@@ -18,7 +18,7 @@ mod ticket;
 mod unbidden;
 
 pub use body::{Answer, Messages, Seal};
-pub use connection::{Call, Connection, Settings, Talk, Unheard};
+pub use connection::{Call, Connection, Settings, Unheard};
 pub use lists::Changes;
 pub(crate) use lists::Lists;
 pub use owner::Owner;

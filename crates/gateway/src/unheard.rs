@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use partywall_domain::event;
 use partywall_supervisor::supervisor::InstanceInfo;
+use tokio::sync::watch;
 
-use crate::stdio::Talk;
+use crate::stdio::Unheard;
 
 /// Between two lines of the log on one instance. Default 1 minute.
 const AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// Writes it down at once when it begins, and then from time to time, until the instance ends.
-pub(crate) async fn tell(instance: InstanceInfo, mut talk: Talk) {
-    while let Some(unheard) = talk.unheard().await {
+pub(crate) async fn tell(instance: InstanceInfo, mut counts: watch::Receiver<Unheard>) {
+    while counts.changed().await.is_ok() {
+        let unheard = *counts.borrow_and_update();
         tracing::info!(
             event = event::INSTANCE_UNHEARD,
             tenant_id = instance.key.tenant().map(|tenant| tenant.to_string()),

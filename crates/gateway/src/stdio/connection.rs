@@ -23,11 +23,13 @@ pub struct Settings {
     pub options: Options,
     /// Bytes of one line that the server writes. Default 4 MiB: as much as a list that is read whole.
     pub line_bytes_max: usize,
+    /// Whether all tenants use the instance: what one's call makes it say must not hold up the answers of others.
+    pub is_everybodys: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { options: Options::default(), line_bytes_max: 4 << 20 }
+        Self { options: Options::default(), line_bytes_max: 4 << 20, is_everybodys: false }
     }
 }
 
@@ -37,7 +39,6 @@ pub(super) struct Health {
     pub(super) described: Option<Arc<Described>>,
     pub(super) broken: Option<&'static str>,
     pub(super) worn: bool,
-    pub(super) unheard: Unheard,
 }
 
 /// What an instance said in vain, counted since its start.
@@ -49,31 +50,22 @@ pub struct Unheard {
     pub rests: u64,
 }
 
-/// Follows what an instance says in vain, without holding its channel open.
-pub struct Talk {
-    health: watch::Receiver<Health>,
-    told: Unheard,
-}
-
-impl Talk {
-    /// The counts, once they are others than before; `None` once the instance has ended.
-    pub async fn unheard(&mut self) -> Option<Unheard> {
-        let told = self.told;
-        self.told = self.health.wait_for(|health| health.unheard != told).await.ok()?.unheard;
-        Some(self.told)
-    }
-}
-
 /// A handle to one instance's channel. The channel ends when the last handle is gone.
 pub struct Connection<O> {
     commands: mpsc::Sender<Command<O>>,
     health: watch::Receiver<Health>,
+    unheard: watch::Receiver<Unheard>,
     changes: Changes,
 }
 
 impl<O> Clone for Connection<O> {
     fn clone(&self) -> Self {
-        Self { commands: self.commands.clone(), health: self.health.clone(), changes: Arc::clone(&self.changes) }
+        Self {
+            commands: self.commands.clone(),
+            health: self.health.clone(),
+            unheard: self.unheard.clone(),
+            changes: Arc::clone(&self.changes),
+        }
     }
 }
 
@@ -88,8 +80,9 @@ impl<O: Clone + Eq + Send + Sync + 'static> Connection<O> {
     ) -> Self {
         let (commands, taken) = mpsc::channel(COMMANDS_MAX);
         let (told, health) = watch::channel(Health::default());
-        tokio::spawn(Pump::new(settings, told, Arc::clone(&changes)).run(input, output, taken));
-        Self { commands, health, changes }
+        let (counted, unheard) = watch::channel(Unheard::default());
+        tokio::spawn(Pump::new(settings, told, counted, Arc::clone(&changes)).run(input, output, taken));
+        Self { commands, health, unheard, changes }
     }
 
     /// What the server said of itself, once the handshake is done.
@@ -121,9 +114,9 @@ impl<O: Clone + Eq + Send + Sync + 'static> Connection<O> {
         Lists::now(&self.changes)
     }
 
-    /// What it says in vain, from now on and so far.
-    pub fn talk(&self) -> Talk {
-        Talk { health: self.health.clone(), told: Unheard::default() }
+    /// What the server says in vain. Whoever follows it does not hold the channel open.
+    pub fn unheard(&self) -> watch::Receiver<Unheard> {
+        self.unheard.clone()
     }
 
     /// A request. `client` is what a legacy client said when its session began; `None` for a modern one.

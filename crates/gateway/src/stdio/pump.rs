@@ -29,11 +29,8 @@ pub(super) struct Pump<O> {
     channel: Channel<O>,
     lines: Lines,
     unbidden: Unbidden,
-    /// Until when nothing is read, and no line taken of what was.
-    rests_until: Option<Instant>,
-    /// How often that was.
-    rests: u64,
     health: watch::Sender<Health>,
+    unheard: watch::Sender<Unheard>,
     mailboxes: HashMap<u64, Visit>,
     /// Counts the requests that took up a call, so that one that left is not taken for the next.
     visits: u64,
@@ -51,14 +48,19 @@ struct Visit {
 }
 
 impl<O: Clone + Eq + Send + 'static> Pump<O> {
-    pub(super) fn new(settings: Settings, health: watch::Sender<Health>, changes: Changes) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        health: watch::Sender<Health>,
+        unheard: watch::Sender<Unheard>,
+        changes: Changes,
+    ) -> Self {
+        let now = Instant::now();
         Self {
-            channel: Channel::open(settings.options, Instant::now()),
+            channel: Channel::open(settings.options, now),
             lines: Lines::new(settings.line_bytes_max),
-            unbidden: Unbidden::new(Instant::now()),
-            rests_until: None,
-            rests: 0,
+            unbidden: Unbidden::new(settings.is_everybodys, now),
             health,
+            unheard,
             mailboxes: HashMap::new(),
             visits: 0,
             outbox: VecDeque::new(),
@@ -82,7 +84,7 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
         self.perform();
         while !self.over {
             let takes = self.outbox.len() < UNREAD_MAX;
-            let rests_until = self.rests_until;
+            let rests_until = self.unbidden.rests_until();
             tokio::select! {
                 permit = writer.reserve(), if !self.outbox.is_empty() => match (permit, self.outbox.pop_front()) {
                     (Ok(permit), Some(line)) => permit.send(line),
@@ -109,16 +111,15 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
 
     fn arrived(&mut self, bytes: &[u8]) {
         self.lines.push(bytes);
-        self.rests_until = None;
+        self.unbidden.go_on();
         let before = self.channel.lists_changed();
         let mut is_whole = true;
-        while self.rests_until.is_none() && is_whole {
+        while self.unbidden.rests_until().is_none() && is_whole {
             match self.lines.next_line() {
                 Ok(Some(line)) => {
                     let now = Instant::now();
                     if !self.channel.line(line, now) {
-                        self.rests_until = self.unbidden.said(line.len(), now);
-                        self.rests += u64::from(self.rests_until.is_some());
+                        self.unbidden.said(line.len(), self.mailboxes.len(), now);
                     }
                 }
                 Ok(None) => is_whole = false,
@@ -189,8 +190,8 @@ impl<O: Clone + Eq + Send + 'static> Pump<O> {
             self.left(call);
         }
         self.channel.tick(Instant::now());
-        let unheard = Unheard { dropped: self.channel.dropped(), rests: self.rests };
-        self.health.send_if_modified(|health| std::mem::replace(&mut health.unheard, unheard) != unheard);
+        let unheard = Unheard { dropped: self.channel.dropped(), rests: self.unbidden.rests() };
+        self.unheard.send_if_modified(|told| std::mem::replace(told, unheard) != unheard);
     }
 
     /// Does what the channel wants done.
